@@ -1,0 +1,116 @@
+"""The contract of a dataset, and the arrays that it returns."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_audit.errors import DataError
+from fer_audit.plugins import Plugin, content_key
+
+#: Canonical order of the expressions; every loader maps its own codes to these names.
+EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Aligned rows of one split."""
+
+    images: npt.NDArray[np.uint8]  #: (N, H, W, 3), RGB
+    labels: npt.NDArray[np.int64]  #: (N,), index into the dataset's classes
+    names: tuple[str, ...]  #: (N,), what a person finds the row by: a relative path, or an identifier
+    subjects: npt.NDArray[np.int64] | None = None  #: (N,), one number a person; None where unknown
+    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)  #: name -> (N,) values
+    masks: npt.NDArray[np.bool_] | None = None  #: (N, H, W), the expressive regions; None where unknown
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: npt.NDArray[np.int64]) -> Rows:
+        """The rows at `index` (K,), in that order."""
+        return Rows(
+            images=self.images[index],
+            labels=self.labels[index],
+            names=tuple(self.names[i] for i in index),
+            subjects=None if self.subjects is None else self.subjects[index],
+            attributes={key: tuple(values[i] for i in index) for key, values in self.attributes.items()},
+            masks=None if self.masks is None else self.masks[index],
+        )
+
+
+@dataclass(frozen=True)
+class FaceData:
+    """A dataset as an audit uses it: the pool, the test rows and the population."""
+
+    classes: tuple[str, ...]
+    pool: Rows  #: the train split, from which membership is drawn
+    test: Rows
+    population: Rows  #: rows that no model trains on and that are not scored; may be empty
+    drawn: bool  #: True where no real person is shown, so that images may appear in any report
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of everything that can change a training: classes, pixels, labels and subjects, in order."""
+        digest = hashlib.sha256("\0".join(self.classes).encode())
+        for rows in (self.pool, self.test, self.population):
+            for array in (rows.images, rows.labels, rows.subjects):
+                if array is None:
+                    digest.update(b"none")
+                else:
+                    digest.update(str((array.shape, array.dtype.str)).encode())
+                    digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+class Dataset(Plugin):
+    """A source of face images. Authors write `read`, and `sources` where files are read."""
+
+    kind: ClassVar[str] = "dataset"
+
+    @final
+    def load(self, size: int, base: Path) -> FaceData:
+        """The dataset at `size` x `size` pixels, relative paths taken from `base`; raises DataError."""
+        data = self.read(size, base)
+        self._check(data, size)
+        return data
+
+    @final
+    def fingerprint(self, size: int, base: Path) -> str:
+        """A key (hex) that changes when `load` would return something else: parameters, source, content of files."""
+        files = [[str(path), hashlib.sha256(path.read_bytes()).hexdigest()] for path in self.sources(base)]
+        return content_key([self.identity(), size, files])
+
+    @abstractmethod
+    def read(self, size: int, base: Path) -> FaceData:
+        """Reads or draws all rows at `size` x `size` pixels."""
+
+    def sources(self, base: Path) -> list[Path]:
+        """Every file that `read` reads; none where the rows are drawn."""
+        return []
+
+    def _check(self, data: FaceData, size: int) -> None:
+        for split in ("pool", "test", "population"):
+            rows: Rows = getattr(data, split)
+            count = len(rows.labels)
+            if rows.images.shape != (count, size, size, 3) or rows.images.dtype != np.uint8:
+                raise DataError(
+                    f"dataset {self.name!r}, {split}: expected uint8 images of shape {(count, size, size, 3)}, "
+                    f"received {rows.images.dtype} {rows.images.shape}"
+                )
+            if len(rows.names) != count or (rows.subjects is not None and len(rows.subjects) != count):
+                raise DataError(f"dataset {self.name!r}, {split}: names and subjects must have one entry a row")
+            if count and not 0 <= rows.labels.min() <= rows.labels.max() < len(data.classes):
+                raise DataError(f"dataset {self.name!r}, {split}: a label is outside 0..{len(data.classes) - 1}")
+        if not len(data.pool) or not len(data.test):
+            raise DataError(f"dataset {self.name!r} has no rows to train on or no rows to test on")
+        missing = sorted(set(range(len(data.classes))) - set(data.pool.labels.tolist()))
+        if missing:
+            raise DataError(
+                f"dataset {self.name!r} has no training image of class {data.classes[missing[0]]!r}: add images, or "
+                f"leave the class out"
+            )

@@ -1,0 +1,1 @@
+"""Models: GhostFace and the baselines that it is compared with, one a file."""

@@ -1,0 +1,1 @@
+"""The report: from results to tables, charts and one offline HTML page."""

@@ -1,0 +1,286 @@
+"""The results of a grid: the versioned schema that the runner writes and the report reads.
+
+`results.json` holds nothing that two undisturbed runs on one machine would not both write: no times, no paths, no
+latencies. Those are in `run.json` beside it (`RunRecord`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fer_audit.errors import ResultsError
+
+SCHEMA_VERSION = 1
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Estimate(_Record):
+    """A number with its interval and counts; `value` is None where the data can't resolve it, and `note` says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 0.95
+    n: int | None = None  #: what the number was counted on
+    method: str = ""  #: of the interval
+    note: str = ""
+
+
+class PluginRecord(_Record):
+    """A plug-in as it was used."""
+
+    name: str
+    params: dict[str, Any] = {}
+    source: str = ""  #: SHA-256 of its source
+
+
+class SplitSummary(_Record):
+    """Counts of one split."""
+
+    rows: int
+    per_class: list[int]
+    subjects: int | None = None
+
+
+class DatasetSummary(_Record):
+    """What was trained and tested on."""
+
+    plugin: PluginRecord
+    classes: list[str]
+    image_size: int
+    digest: str
+    drawn: bool  #: True where no real person is shown
+    pool: SplitSummary
+    test: SplitSummary
+    population: SplitSummary
+
+
+class Cost(_Record):
+    """What a model costs; FLOPs are 2 x MACs of convolution and dense layers."""
+
+    model: str
+    image_size: int
+    params_total: int
+    params_trainable: int
+    macs: int
+    flops: int
+    reference_size: int  #: the size at which published figures are counted
+    reference_macs: int
+    reference_flops: int
+
+
+class Latency(_Record):
+    """Wall time of one image at batch 1, measured on the machine of the run."""
+
+    model: str
+    image_size: int
+    p50_ms: float
+    p95_ms: float
+    runs: int
+
+
+class Epoch(_Record):
+    """One epoch of a training; `train_*` are of the augmented batches as they were trained on."""
+
+    train_loss: float
+    train_accuracy: float
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+
+
+class Utility(_Record):
+    """The model trained on the full train split, at its last epoch."""
+
+    training: str  #: content key
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    per_class: list[Estimate]  #: recall of each class, in the order of the dataset's classes
+    confusion: list[list[int]]  #: rows true, columns predicted
+    train_accuracy: float  #: on the pool without augmentation, against the given (possibly corrupted) labels
+    history: list[Epoch]
+
+
+class Corruption(_Record):
+    """What a label attack really did to the train split."""
+
+    rate: float
+    corrupted_rows: int
+    matrix: list[list[float]]  #: P(given | true), rows true
+    labels_sha256: str
+
+
+class Confusion(_Record):
+    """Counts of membership decisions; positive means "member"."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+class TargetResult(_Record):
+    """One attack on one target model, the others being its references."""
+
+    target: int
+    auc: Estimate
+    threshold: float | None  #: chosen on the references; None means that nothing is flagged
+    confusion: Confusion
+
+
+class Roc(_Record):
+    """A ROC curve of at most 200 points, every point realisable."""
+
+    fpr: list[float]
+    tpr: list[float]
+
+
+class AttackResult(_Record):
+    """One membership attack on one cell: every privacy model in turn is the target, results pooled over targets."""
+
+    attack: PluginRecord
+    threat_model: str
+    auc: Estimate
+    auc_spread: float | None  #: standard deviation of the AUC over targets
+    tpr_at_fpr: dict[str, Estimate]  #: "0.01" and "0.001"
+    confusion: Confusion  #: at the transferred thresholds, summed over targets
+    fpr: Estimate
+    fnr: Estimate
+    tpr: Estimate
+    advantage: Estimate  #: TPR - FPR
+    roc: Roc
+    targets: list[TargetResult]
+    notes: list[str] = []  #: declared fallbacks that were taken
+
+
+class Privacy(_Record):
+    """The models trained on halves of the pool, and what the attacks made of them."""
+
+    trainings: list[str]  #: content keys
+    references: int  #: number of other models that each target is attacked with
+    queries: list[str]
+    member_accuracy: Estimate  #: mean over models on the rows that they trained on, against the given labels
+    nonmember_accuracy: Estimate  #: mean over models on the rows of the pool that they did not train on
+    test_accuracy: Estimate  #: mean over models on the test split
+    attacks: list[AttackResult]
+
+
+class Cell(_Record):
+    """One line of the grid."""
+
+    id: str  #: readable and unique in the grid, such as `synthface/ghostface/randaug+mixup/label-noise(rate=0.2)/seed0`
+    model: str  #: label of the model within the grid
+    augmentation: str  #: label such as `none` or `randaug+mixup`
+    label_attack: str  #: label such as `none` or `label-noise(rate=0.2)`
+    noise_rate: float  #: realised rate of corrupted labels
+    seed: int
+    model_plugin: PluginRecord
+    augmentation_plugins: list[PluginRecord]
+    label_attack_plugin: PluginRecord | None
+    corruption: Corruption | None
+    status: Literal["done", "failed", "missing"]
+    error: str = ""  #: of the first training that failed, with the tail of its log
+    utility: Utility | None = None
+    privacy: Privacy | None = None
+
+
+class ImageSheet(_Record):
+    """A picture for the report, in a file beside the results."""
+
+    kind: Literal["expressions", "augmentation"]
+    title: str
+    caption: str
+    file: str  #: relative to the folder of results.json
+    labels: list[str]  #: of the rows of the sheet, top to bottom
+
+
+class Provenance(_Record):
+    """What the numbers depend on."""
+
+    fer_audit: str
+    python: str
+    packages: dict[str, str]
+    platform: str
+    grid_text: str
+    grid_sha256: str
+    recipe: dict[str, Any]
+    seeds: list[int]
+
+
+class Results(_Record):
+    """Everything that the report shows, but for times and latencies."""
+
+    schema_version: int = SCHEMA_VERSION
+    grid: str
+    include_images: bool
+    dataset: DatasetSummary
+    costs: list[Cost]
+    cells: list[Cell]
+    sheets: list[ImageSheet] = []
+    provenance: Provenance
+
+
+class RunRecord(_Record):
+    """What differs from run to run: when, where, how long, and how fast one image is classified."""
+
+    started: str  #: ISO 8601, UTC
+    finished: str | None = None
+    seconds: float = 0.0
+    command: str = ""
+    machine: str = ""
+    workers: int = 1
+    git_commit: str | None = None  #: of the folder that holds the grid
+    git_dirty: bool | None = None
+    trained: int = 0  #: trainings of this run
+    reused: int = 0  #: trainings that were in the store already
+    failed: int = 0
+    training_seconds: dict[str, float] = {}  #: content key -> seconds
+    latencies: list[Latency] = []
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old text or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_results(results: Results, path: Path) -> None:
+    """Writes results.json."""
+    write_text(path, results.model_dump_json(indent=1) + "\n")
+
+
+def read_results(path: Path) -> Results:
+    """Reads results.json; raises ResultsError."""
+    return _read(path, Results)
+
+
+def write_run(record: RunRecord, path: Path) -> None:
+    """Writes run.json."""
+    write_text(path, record.model_dump_json(indent=1) + "\n")
+
+
+def read_run(path: Path) -> RunRecord:
+    """Reads run.json; raises ResultsError."""
+    return _read(path, RunRecord)
+
+
+def _read(path: Path, schema: type[Schema]) -> Schema:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(f"can't read {path}: {error.strerror}; run the grid first") from None
+    try:
+        return schema.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ResultsError(f"{path} is not a {schema.__name__} file of schema {SCHEMA_VERSION}: {place}: {first['msg']}") from None

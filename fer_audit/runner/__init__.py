@@ -1,0 +1,1 @@
+"""Running a plan: scheduling, workers, progress, and the results of what has finished."""

@@ -1,0 +1,1 @@
+"""Training: a program compiled once, the fits that share it, and the signals that they leave."""
