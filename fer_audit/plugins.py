@@ -100,6 +100,15 @@ def source_digest(cls: type) -> str:
     return digest.hexdigest()
 
 
+def package_digest(package: str) -> str:
+    """SHA-256 (hex) of all Python files of `package`, for what depends on a whole layer."""
+    folder = Path(inspect.getfile(importlib.import_module(package))).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def _imported_siblings(path: Path, source: bytes) -> Iterator[Path]:
     """Files of the same folder that the module at `path` imports, so that editing them changes the digest too."""
     for node in ast.walk(ast.parse(source)):
@@ -163,7 +172,7 @@ class Registry:
                 self._add_module(_import_file(path))
             except PluginError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one broken file must not hide the others
                 self.broken.append(_describe_failure(path, error))
 
     def _add_module(self, module: Any) -> None:

@@ -283,4 +283,6 @@ def _read(path: Path, schema: type[Schema]) -> Schema:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ResultsError(f"{path} is not a {schema.__name__} file of schema {SCHEMA_VERSION}: {place}: {first['msg']}") from None
+        raise ResultsError(
+            f"{path} is not a {schema.__name__} file of schema {SCHEMA_VERSION}: {place}: {first['msg']}"
+        ) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,16 +56,27 @@ class FaceData:
     drawn: bool  #: True where no real person is shown, so that images may appear in any report
 
     def digest(self) -> str:
-        """SHA-256 (hex) of everything that can change a training: classes, pixels, labels and subjects, in order."""
-        digest = hashlib.sha256("\0".join(self.classes).encode())
-        for rows in (self.pool, self.test, self.population):
-            for array in (rows.images, rows.labels, rows.subjects):
-                if array is None:
-                    digest.update(b"none")
-                else:
-                    digest.update(str((array.shape, array.dtype.str)).encode())
-                    digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        """SHA-256 (hex) of the whole content, in order: classes, pixels, labels and subjects."""
+        arrays = [array for rows in self._splits() for array in (rows.images, rows.labels, rows.subjects)]
+        return _digest(arrays, "\0".join(self.classes))
+
+    def pixels_digest(self) -> str:
+        """SHA-256 (hex) of the pixels of all splits, in order: what every training sees of the dataset."""
+        return _digest([rows.images for rows in self._splits()])
+
+    def _splits(self) -> tuple[Rows, Rows, Rows]:
+        return self.pool, self.test, self.population
+
+
+def _digest(arrays: Sequence[npt.NDArray[Any] | None], text: str = "") -> str:
+    digest = hashlib.sha256(text.encode())
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+        else:
+            digest.update(str((array.shape, array.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 class Dataset(Plugin):

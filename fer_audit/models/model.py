@@ -14,9 +14,16 @@ class Model(Plugin):
 
     kind: ClassVar[str] = "model"
 
+    #: The least height and width of an image, in pixels, that the network takes.
+    minimum_size: ClassVar[int] = 1
+
     @final
     def create(self, input_shape: tuple[int, int, int], classes: int) -> Any:
         """A freshly initialised `keras.Model`: (B, H, W, 3) in 0..255 to logits (B, classes); raises PluginError."""
+        height, width, _ = input_shape
+        if min(height, width) < self.minimum_size:
+            least = f"{self.minimum_size}x{self.minimum_size}"
+            raise PluginError(f"model {self.name!r} needs images of at least {least} px, received {height}x{width}")
         network = self.build(input_shape, classes)
         expected = (None, classes)
         if tuple(network.output_shape) != expected:

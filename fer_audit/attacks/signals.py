@@ -1,0 +1,171 @@
+"""Signals: what models answered, and which rows each of them was trained on."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_audit.errors import SignalsError
+
+Logits = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.int64]
+
+_REQUIRED = ("logits", "keep", "labels")
+_OPTIONAL = ("subjects", "population_logits", "population_labels")
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Logits of M models on N pool rows, for Q queries and C classes; raises SignalsError where they can't be audited.
+
+    The arrays are checked once and read-only afterwards.
+    """
+
+    logits: Logits  #: (M, N, Q, C)
+    keep: Mask  #: (M, N), whether model m trained on row i
+    labels: Labels  #: (N,), the labels that were trained on
+    subjects: npt.NDArray[Any] | None = None  #: (N,) integers or strings, the person of each row
+    population_logits: Logits | None = None  #: (M, Z, Q, C), rows that no model trained on and that are not scored
+    population_labels: Labels | None = None  #: (Z,)
+
+    def __post_init__(self) -> None:
+        self._check_logits("logits", self.logits)
+        models, rows, _, classes = self.logits.shape
+        self._check_keep(models, rows)
+        self._take_labels("labels", rows, classes)
+        if self.subjects is not None and (self.subjects.shape != (rows,) or self.subjects.dtype.kind not in "iuU"):
+            raise SignalsError(
+                f"subjects must be integers or strings of shape {(rows,)}, one a row of logits; "
+                f"received {self.subjects.dtype} {self.subjects.shape}"
+            )
+        if (self.population_logits is None) != (self.population_labels is None):
+            raise SignalsError("population_logits and population_labels must be given together; received only one")
+        if self.population_logits is not None:
+            self._check_population(self.population_logits)
+        for name in (*_REQUIRED, *_OPTIONAL):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def _check_logits(self, name: str, logits: Logits) -> None:
+        if logits.ndim != 4 or logits.dtype not in (np.float32, np.float64) or 0 in logits.shape or logits.shape[3] < 2:
+            raise SignalsError(
+                f"{name} must be float32 or float64 of shape (models, rows, queries, classes) with at least 2 classes; "
+                f"received {logits.dtype} {logits.shape}"
+            )
+        wrong = np.count_nonzero(~np.isfinite(logits))
+        if wrong:
+            raise SignalsError(f"{name} must be finite; received {wrong} of {logits.size} that are NaN or infinite")
+
+    def _check_keep(self, models: int, rows: int) -> None:
+        if self.keep.shape != (models, rows) or self.keep.dtype != np.bool_:
+            raise SignalsError(
+                f"keep must be bool of shape {(models, rows)}, one a model and row of logits; "
+                f"received {self.keep.dtype} {self.keep.shape}"
+            )
+        one_sided = np.flatnonzero(self.keep.all(axis=1) | ~self.keep.any(axis=1))
+        if one_sided.size:
+            raise SignalsError(
+                "every model needs members and non-members among the rows; "
+                f"received a row of keep that is constant for {_first(one_sided, 'model')}"
+            )
+        fixed = np.flatnonzero(self.keep.all(axis=0) | ~self.keep.any(axis=0))
+        if fixed.size and models > 1:
+            raise SignalsError(
+                "every row must be a member of at least one model and a non-member of at least one; "
+                f"received a column of keep that is constant for {_first(fixed, 'row')}"
+            )
+
+    def _take_labels(self, name: str, rows: int, classes: int) -> None:
+        """Checks the labels called `name` and holds them as int64."""
+        labels = getattr(self, name)
+        if labels.shape != (rows,) or labels.dtype.kind not in "iu":
+            raise SignalsError(f"{name} must be integers of shape {(rows,)}; received {labels.dtype} {labels.shape}")
+        wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+        if wrong.size:
+            raise SignalsError(
+                f"{name} must lie within 0..{classes - 1}, the classes of logits; "
+                f"received {labels[wrong[0]]} in {_first(wrong, 'row')}"
+            )
+        object.__setattr__(self, name, labels.astype(np.int64))
+
+    def _check_population(self, population: Logits) -> None:
+        self._check_logits("population_logits", population)
+        expected = (self.models, population.shape[1], *self.logits.shape[2:])
+        if population.shape != expected:
+            raise SignalsError(
+                "population_logits must have the models, queries and classes of logits, here shape "
+                f"{expected}; received {population.shape}"
+            )
+        self._take_labels("population_labels", population.shape[1], self.logits.shape[3])
+
+    @property
+    def models(self) -> int:
+        """M."""
+        return self.logits.shape[0]
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return self.logits.shape[1]
+
+    @property
+    def queries(self) -> int:
+        """Q."""
+        return self.logits.shape[2]
+
+    @property
+    def classes(self) -> int:
+        """C."""
+        return self.logits.shape[3]
+
+    def take(self, models: Sequence[int]) -> Signals:
+        """The signals of some models only, in the given order; raises SignalsError for a model that is not there."""
+        chosen = list(models)
+        if not chosen or not all(0 <= model < self.models for model in chosen):
+            raise SignalsError(f"expected one or more models within 0..{self.models - 1}; received {chosen}")
+        # A part of checked signals needs no check, and would fail one: few models can't balance every row.
+        part = object.__new__(Signals)
+        for name in (*_REQUIRED, *_OPTIONAL):
+            value = getattr(self, name)
+            if name in ("logits", "keep", "population_logits") and value is not None:
+                value = read_only(value[chosen])
+            object.__setattr__(part, name, value)
+        return part
+
+    def save(self, path: str | Path) -> None:
+        """Writes an .npz file with one array a field."""
+        arrays = {name: getattr(self, name) for name in (*_REQUIRED, *_OPTIONAL)}
+        with Path(path).open("wb") as file:
+            np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Signals:
+        """Reads and checks an .npz file, which any program may have written; raises SignalsError."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in (*_REQUIRED, *_OPTIONAL) if name in file.files}
+        except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+            raise SignalsError(f"can't read signals from {path}: {error}; expected an .npz file of arrays") from None
+        missing = [name for name in _REQUIRED if name not in arrays]
+        if missing:
+            raise SignalsError(f"{path} must hold {', '.join(_REQUIRED)}; {', '.join(missing)} missing")
+        return cls(**arrays)
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same numbers, which can't be written into."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _first(indices: npt.NDArray[np.intp], what: str) -> str:
+    others = f" and {len(indices) - 1} more" if len(indices) > 1 else ""
+    return f"{what} {indices[0]}{others}"

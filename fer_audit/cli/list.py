@@ -1,0 +1,63 @@
+"""`fer-audit list [KIND]`: shows the plug-ins and their parameters."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fer_audit.plugins import Plugin
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `list`."""
+    parser.add_argument("kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, ...")
+    parser.add_argument(
+        "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Prints name, first line of the docstring, and every parameter with type and default."""
+    from rich.console import Console
+
+    from fer_audit.plugins import Registry
+
+    kinds = _kinds(options.kind)
+    registry = Registry.load(options.plugins)
+    console = Console(highlight=False)
+    for kind in kinds:
+        console.print(f"{kind}s", style="bold", markup=False)
+        for name in registry.names(kind):
+            _show(registry.get(kind, name), console)
+    for broken in registry.broken:
+        console.print(f"not loaded: {broken}", style="red", markup=False, soft_wrap=True)
+    return 0
+
+
+def _kinds(asked: str | None) -> list[str]:
+    """The kinds that a word on the command line stands for: `models`, `attack`, `label-attacks`, ..."""
+    from fer_audit.errors import PluginError, did_you_mean
+    from fer_audit.plugins import KINDS
+
+    if asked is None:
+        return list(KINDS)
+    word = asked.removesuffix("s")
+    found = [kind for kind in KINDS if kind == word or kind.endswith(f"-{word}")]
+    if not found:
+        raise PluginError(f"unknown kind of plug-in {asked!r}: {did_you_mean(word, [*KINDS, 'attack'])}")
+    return found
+
+
+def _show(cls: type[Plugin], console: Console) -> None:
+    from fer_audit.plugins import parameter_table
+
+    summary = (inspect.getdoc(cls) or "").partition("\n")[0]
+    console.print(f"  {cls.name}", style="cyan", end="", markup=False)
+    console.print(f"  {summary}", markup=False, soft_wrap=True)
+    for parameter, type_name, default, description in parameter_table(cls):
+        console.print(f"      {parameter}: {type_name} = {default}  {description}", style="dim", markup=False)

@@ -1,0 +1,76 @@
+"""`fer-audit plan GRID`: shows what a run would do."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from fer_audit.cli.options import add_grid, add_store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fer_audit.plan import Plan
+    from fer_audit.store import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `plan`."""
+    add_grid(parser)
+    add_store(parser)
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: resources.workers)")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Prints cells, trainings, what is done already, and the time that the rest would take."""
+    from rich.console import Console
+
+    from fer_audit.grid import read_grid
+    from fer_audit.plan import make_plan
+    from fer_audit.runner.run import worker_count
+    from fer_audit.store import Store
+
+    store = Store(options.store)
+    plan = make_plan(read_grid(options.grid), store)
+    console = Console()
+    show_cells(plan, console)
+    show_plan(plan, store, worker_count(plan, options.workers), console)
+    return 0
+
+
+def show_cells(plan: Plan, console: Console) -> None:
+    """One line a cell with its trainings done and wanted."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from fer_audit.grid import chain_label
+
+    table = Table("model", "augmentation", "label attack", "seed", "trainings done", box=None, header_style="bold")
+    for cell in plan.cells:
+        wanted = (cell.utility, *cell.privacy)
+        done = sum(key in plan.done for key in wanted)
+        texts = (cell.model.label, chain_label(cell.chain), cell.label_attack.label, str(cell.seed))
+        table.add_row(*(Text(text) for text in texts), f"{done} of {len(wanted)}")
+    console.print(table)
+
+
+def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
+    """What is to be done, and how long it will take."""
+    from fer_audit.plan import seconds_left
+    from fer_audit.runner.progress import duration
+    from fer_audit.runner.rates import Rates
+
+    data, missing = plan.data, plan.missing
+    lines = [
+        f"grid {plan.grid.name}: {len(plan.cells)} cells on {plan.dataset.name} ({len(data.pool)} rows to train on, "
+        f"{len(data.test)} to test on, {len(data.classes)} classes, {plan.grid.training.image_size} px)",
+        f"{len(plan.trainings)} trainings with {len(plan.programs)} programs; {len(plan.done)} are done, "
+        f"{len(missing)} to do on {workers} worker{'s' if workers > 1 else ''}",
+    ]
+    if missing:
+        rates = Rates(store).known
+        unmeasured = any(training.spec.program.key not in rates for training in missing)
+        guess = " (rough: not every program was timed on this machine yet)" if unmeasured else ""
+        lines.append(f"estimated time: {duration(seconds_left(missing, rates, workers))}{guess}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,52 @@
+"""`fer-audit run GRID`: trains what is missing, attacks it, and writes the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from fer_audit.cli.options import add_grid, add_reports, add_store
+
+_SOME_FAILED = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `run`."""
+    add_grid(parser)
+    add_store(parser)
+    add_reports(parser)
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: resources.workers)")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Runs the grid; 0 when every cell is done, 3 when some failed."""
+    from rich.console import Console
+
+    from fer_audit.cli.plan import show_plan
+    from fer_audit.errors import GridError
+    from fer_audit.grid import read_grid
+    from fer_audit.plan import make_plan
+    from fer_audit.report.page import render
+    from fer_audit.runner.run import run_plan, worker_count
+    from fer_audit.store import Store
+
+    if options.workers is not None and options.workers < 1:
+        raise GridError(f"--workers must be at least 1, received {options.workers}")
+    console = Console()
+    store = Store(options.store)
+    plan = make_plan(read_grid(options.grid), store)
+    workers = worker_count(plan, options.workers)
+    show_plan(plan, store, workers, console)
+    folder = options.reports / plan.grid.name
+    outcome = run_plan(plan, store, folder, workers=workers, console=console, command=" ".join(sys.argv))
+    page = render(folder)
+    console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    if outcome.failed_cells:
+        console.print(
+            f"{outcome.failed_cells} of {len(plan.cells)} cells failed; the report says why, and running again "
+            f"tries them again",
+            markup=False,
+            highlight=False,
+        )
+        return _SOME_FAILED
+    return 0

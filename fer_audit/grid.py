@@ -1,0 +1,289 @@
+"""The grid: what a user asks for, read from YAML and checked field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from fer_audit.errors import GridError, did_you_mean
+
+NONE = "none"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PluginRef(_Section):
+    """A plug-in as the grid names it: `randaug`, or `{name: randaug, params: {m: 5}}`."""
+
+    name: str = Field(min_length=1)
+    params: dict[str, Any] = {}
+
+    @property
+    def label(self) -> str:
+        """Name and the parameters that were set, such as `label-noise(rate=0.2)`."""
+        if not self.params:
+            return self.name
+        return f"{self.name}({', '.join(f'{key}={value}' for key, value in sorted(self.params.items()))})"
+
+
+def _named(value: Any) -> Any:
+    """A bare name stands for the plug-in with its defaults; YAML reads an unquoted `none` as text, `null` as None."""
+    if value is None:
+        return {"name": NONE}
+    return {"name": value} if isinstance(value, str) else value
+
+
+Ref = Annotated[PluginRef, BeforeValidator(_named)]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _without_none(chain: tuple[PluginRef, ...]) -> tuple[PluginRef, ...]:
+    if len(chain) > 1 and any(ref.name == NONE for ref in chain):
+        raise ValueError(f"a composition can't hold {NONE!r}")
+    return tuple(ref for ref in chain if ref.name != NONE)
+
+
+#: Augmentations that are applied one after another; empty for `none`.
+Chain = Annotated[tuple[Ref, ...], BeforeValidator(_as_list), AfterValidator(_without_none)]
+
+
+def chain_label(chain: tuple[PluginRef, ...]) -> str:
+    """`none`, `randaug`, or `randaug+mixup`."""
+    return "+".join(ref.label for ref in chain) or NONE
+
+
+class Attacks(_Section):
+    """Attacks before training (on labels) and after it (on membership)."""
+
+    labels: tuple[Ref, ...] = (PluginRef(name=NONE),)
+    membership: tuple[Ref, ...] = ()
+
+
+class Optimizer(_Section):
+    """How weights are updated."""
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)  #: decoupled, as in AdamW; ignored by adam and sgd
+    momentum: float = Field(0.9, ge=0, lt=1)  #: of sgd
+    schedule: Literal["constant", "cosine"] = "cosine"
+
+
+class Training(_Section):
+    """The recipe that every training of the grid follows."""
+
+    image_size: int = Field(48, ge=16, le=512)
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(32, ge=2)
+    optimizer: Optimizer = Optimizer()
+
+
+class Privacy(_Section):
+    """How membership is measured."""
+
+    references: int = Field(6, ge=4)
+    queries: tuple[Literal["identity", "flip"], ...] = Field(("identity",), min_length=1)
+
+    @model_validator(mode="after")
+    def _even(self) -> Privacy:
+        if self.references % 2:
+            raise ValueError(
+                f"references come in complementary pairs; expected an even number, e.g. {self.references + 1}"
+            )
+        return self
+
+
+class Resources(_Section):
+    """What the run may use; nothing here changes a result."""
+
+    workers: int | Literal["auto"] = "auto"
+
+    @model_validator(mode="after")
+    def _positive(self) -> Resources:
+        if self.workers != "auto" and self.workers < 1:
+            raise ValueError("workers must be 'auto' or at least 1")
+        return self
+
+
+class Grid(_Section):
+    """A study: every model with every augmentation, label attack and seed, attacked by every membership attack."""
+
+    name: str = Field("", pattern=r"^[\w.-]*$")
+    dataset: Ref
+    models: tuple[Ref, ...] = Field(min_length=1)
+    augmentations: tuple[Chain, ...] = ((),)
+    attacks: Attacks = Attacks()
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    training: Training = Training()
+    privacy: Privacy = Privacy()
+    resources: Resources = Resources()
+    plugins: tuple[str, ...] = ()
+    include_images: bool = False
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> Grid:
+        for field, labels in (
+            ("models", [ref.label for ref in self.models]),
+            ("augmentations", [chain_label(chain) for chain in self.augmentations]),
+            ("attacks.labels", [ref.label for ref in self.attacks.labels]),
+            ("attacks.membership", [ref.label for ref in self.attacks.membership]),
+            ("seeds", [str(seed) for seed in self.seeds]),
+        ):
+            twice = sorted({label for label in labels if labels.count(label) > 1})
+            if twice:
+                raise ValueError(f"{field} names {twice[0]!r} twice; each line of the grid is run once")
+        return self
+
+
+class GridFile(BaseModel):
+    """A grid with the place that it was read from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    grid: Grid
+    path: Path
+    text: str
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths in the grid start from."""
+        return self.path.parent
+
+    @property
+    def plugin_folders(self) -> list[Path]:
+        """The plug-in folders that the grid names."""
+        return [self.base / folder for folder in self.grid.plugins]
+
+
+def read_grid(path: Path) -> GridFile:
+    """Reads and checks a grid; raises GridError with file, line, what was expected and what was received."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise GridError(f"can't read the grid {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise GridError(f"the grid {path} is not text; expected a YAML file in UTF-8") from None
+    root = _compose(text, path)
+    values = yaml.safe_load(text)
+    if not isinstance(values, dict):
+        raise GridError(f"{path}: expected a mapping with `dataset` and `models`, received {type(values).__name__}")
+    try:
+        grid = Grid.model_validate(values)
+    except ValidationError as error:
+        raise GridError(_explain(error, root, path)) from None
+    if not grid.name:
+        grid = grid.model_copy(update={"name": path.stem})
+    return GridFile(grid=grid, path=path, text=text)
+
+
+def _compose(text: str, path: Path) -> yaml.Node | None:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_repeated_keys(root, path)
+        yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise GridError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise GridError(f"{path}: not valid YAML: {error}") from None
+    return root
+
+
+def _refuse_repeated_keys(root: yaml.Node | None, path: Path) -> None:
+    """YAML keeps the last of two equal keys without a word; the user meant both."""
+    for node in _walk(root):
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise GridError(f"{path}:{key.start_mark.line + 1}: the key {key.value!r} appears twice; keep one")
+                seen.add(key.value)
+
+
+def _walk(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[yaml.Node]:
+    seen = set() if seen is None else seen
+    if node is None or id(node) in seen:  # an alias may lead back to its own anchor
+        return
+    seen.add(id(node))
+    yield node
+    if isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _walk(value, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _walk(value, seen)
+
+
+def _explain(error: ValidationError, root: yaml.Node | None, path: Path) -> str:
+    errors = error.errors()
+    # A misspelt field is also a missing one; the misspelling is what the user can mend.
+    first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
+    location = tuple(first["loc"])
+    line = _line_of(root, location)
+    # Parts that exist in the file only: pydantic adds the branch of a union, such as ('workers', 'int').
+    place = ".".join(str(part) for part in location[: _depth(root, location)]) or "grid"
+    prefix = f"{path}:{line}: "
+    if first["type"] == "extra_forbidden":
+        *parents, name = location
+        hint = did_you_mean(str(name), _fields_at(tuple(parents)))
+        return f"{prefix}unknown field {name!r}{' in ' + '.'.join(map(str, parents)) if parents else ''}: {hint}"
+    if first["type"] == "missing":
+        return f"{prefix}the field {'.'.join(map(str, location))!r} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{prefix}{place}: {message}"
+    return f"{prefix}{place}: {message}. Received: {first['input']!r}"
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields that the section at `location` has."""
+    sections: Mapping[str, type[BaseModel]] = {
+        "attacks": Attacks,
+        "training": Training,
+        "optimizer": Optimizer,
+        "privacy": Privacy,
+        "resources": Resources,
+    }
+    if not location:
+        return list(Grid.model_fields)
+    last = next((part for part in reversed(location) if isinstance(part, str)), "")
+    inside_list = isinstance(location[-1], int)
+    section = PluginRef if inside_list else sections.get(last, PluginRef)
+    return list(section.model_fields)
+
+
+def _descend(root: yaml.Node | None, location: tuple[int | str, ...]) -> Iterator[yaml.Node]:
+    """The nodes on the way to `location`, as far as the file has them."""
+    node = root
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            child = next(((key, value) for key, value in node.value if key.value == part), None)
+            if child is None:
+                return
+            yield child[0]
+            node = child[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            yield node
+        else:
+            return
+
+
+def _depth(root: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    return len(list(_descend(root, location)))
+
+
+def _line_of(root: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    nodes = list(_descend(root, location))
+    if nodes:
+        return int(nodes[-1].start_mark.line) + 1
+    return 1

@@ -1,0 +1,127 @@
+"""GhostFace, the light expression network that this audit began with: as released, and mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fer_audit.errors import PluginError
+from fer_audit.lazy import keras
+from fer_audit.models.conv_bn import conv_bn, depthwise_bn, norm_act
+from fer_audit.models.model import Model
+
+#: Fused blocks: filters, stride, triplet attention or not.
+FUSED = ((8, 1, False), (8, 1, False), (8, 1, True), (16, 2, True), (16, 1, False), (16, 1, True))
+
+#: Ghost bottlenecks: filters, stride.
+GHOST = ((16, 2), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1), (32, 1), (64, 2), (128, 2), (240, 2))
+
+Axes = tuple[int, int, int]
+
+#: The axes (channel, row, column) back to (row, column, channel).
+TO_ROWS_COLUMNS: Axes = (2, 3, 1)
+
+#: The same axes as the released source puts them back: to (column, row, channel).
+TO_COLUMNS_ROWS: Axes = (3, 2, 1)
+
+
+class GhostFace(Model):
+    """A small network of ghost modules with triplet attention: 1,285,619 parameters, 64.7 M MACs at 224 px, 7 classes.
+
+    Source: the released GhostFace network for facial expressions (plug-in `ghostface-origin`). It builds on Han et al.,
+    "GhostNet: More Features from Cheap Operations", CVPR 2020, with two differences that are the origin's: a ghost
+    module adds the cheap features to the primary ones instead of concatenating them, and its primary convolution is
+    3x3; on Misra et al., "Rotate to Attend: Convolutional Triplet Attention Module", WACV 2021; and on the fused
+    convolution blocks of Tan and Le, "EfficientNetV2", ICML 2021.
+
+    Differs from the origin in one thing: all three branches of the attention return to the axes they came from.
+    It takes any image size; its total stride is 256, so that up to 256 px the last map is 1x1.
+    """
+
+    name = "ghostface"
+
+    def build(self, input_shape: tuple[int, int, int], classes: int) -> Any:
+        """The network, its input normalised by the mean and the variance of the training rows."""
+        return _network(self.name, input_shape, classes, unpermute=TO_ROWS_COLUMNS)
+
+
+class GhostFaceOrigin(Model):
+    """GhostFace as it was released, with rows and columns swapped in one branch of every triplet attention.
+
+    Source: the released source of GhostFace. Parameters (1,285,619, of which 1,278,130 trained) and MACs (64,673,166 at
+    224 px and 7 classes) agree with it exactly. The branch that attends over channels and rows comes back transposed,
+    and is averaged with the other two in that orientation; shapes only fit if images are square. Plug-in `ghostface` is
+    the same network with that mended.
+    """
+
+    name = "ghostface-origin"
+
+    def build(self, input_shape: tuple[int, int, int], classes: int) -> Any:
+        """The network; raises PluginError unless images are square."""
+        height, width, _ = input_shape
+        if height != width:
+            raise PluginError(f"model {self.name!r} takes square images only, received {height}x{width}")
+        return _network(self.name, input_shape, classes, unpermute=TO_COLUMNS_ROWS)
+
+
+def _network(name: str, input_shape: tuple[int, int, int], classes: int, unpermute: Axes) -> Any:
+    from fer_audit.models.layers.input_normalization import InputNormalization
+
+    inputs = keras.Input(input_shape, name="images")
+    x = InputNormalization(name="normalization")(inputs)
+    x = conv_bn(x, 8, 5, strides=2, activation="relu", name="stem")
+    for place, (filters, stride, attention) in enumerate(FUSED, 1):
+        x = _fused_block(x, filters, stride, unpermute if attention else None, name=f"fused{place}")
+    for place, (filters, stride) in enumerate(GHOST, 1):
+        x = _ghost_bottleneck(x, filters, stride, unpermute, name=f"ghost{place}")
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    # The origin has no activation between its two dense layers.
+    x = keras.layers.Dense(240, name="features")(x)
+    return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name=name)
+
+
+def _fused_block(x: Any, filters: int, stride: int, unpermute: Axes | None, name: str) -> Any:
+    """3x3, attention where `unpermute` is given, s x s; both convolutions stride, so a block of stride 2 quarters."""
+    y = conv_bn(x, filters, 3, strides=stride, activation="relu", name=f"{name}_1")
+    if unpermute:
+        y = _triplet_attention(y, unpermute, name=f"{name}_attention")
+    y = conv_bn(y, filters, stride, strides=stride, name=f"{name}_2")
+    return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 else y
+
+
+def _ghost_bottleneck(x: Any, filters: int, stride: int, unpermute: Axes, name: str) -> Any:
+    y = _ghost_module(x, filters, "relu", name=f"{name}_1")
+    y = norm_act(y, "relu", name=f"{name}_mid")
+    y = _triplet_attention(y, unpermute, name=f"{name}_attention")
+    y = _ghost_module(y, filters, None, name=f"{name}_2")
+    y = norm_act(y, name=f"{name}_out")
+    if stride == 1:
+        return keras.layers.Add(name=f"{name}_add")([x, y])
+    x = keras.layers.DepthwiseConv2D(1, use_bias=False, name=f"{name}_shortcut_depthwise")(x)
+    x = keras.layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_shortcut_conv")(x)
+    y = keras.layers.Add(name=f"{name}_add")([x, y])
+    return keras.layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False, name=f"{name}_down")(y)
+
+
+def _ghost_module(x: Any, filters: int, activation: str | None, name: str) -> Any:
+    primary = conv_bn(x, filters, 3, activation="relu", name=f"{name}_primary")
+    cheap = depthwise_bn(primary, 3, activation=activation, name=f"{name}_cheap")
+    return keras.layers.Add(name=f"{name}_add")([primary, cheap])
+
+
+def _triplet_attention(x: Any, unpermute: Axes, name: str) -> Any:
+    """The mean of `x` (B, H, W, C) gated over (H, W), over (H, C) and over (C, H)."""
+    permute = keras.layers.Permute
+    over_rows_columns = _gate(x, name=f"{name}_hw")
+    over_rows_channels = permute((1, 3, 2))(_gate(permute((1, 3, 2))(x), name=f"{name}_hc"))
+    over_channels_rows = permute(unpermute)(_gate(permute((3, 1, 2))(x), name=f"{name}_ch"))
+    branches = [over_rows_columns, over_rows_channels, over_channels_rows]
+    return keras.layers.Average(name=f"{name}_mean")(branches)
+
+
+def _gate(x: Any, name: str) -> Any:
+    """`x` times sigmoid(BN(conv 7x7 of its maximum and mean over the last axis)) (Misra et al., eq. 1)."""
+    peak = keras.ops.max(x, axis=-1, keepdims=True)
+    mean = keras.ops.mean(x, axis=-1, keepdims=True)
+    pooled = keras.layers.Concatenate(name=f"{name}_pool")([peak, mean])
+    gate = conv_bn(pooled, 1, 7, use_bias=True, activation="sigmoid", name=name)
+    return keras.layers.Multiply(name=f"{name}_gated")([x, gate])

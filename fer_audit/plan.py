@@ -1,0 +1,282 @@
+"""The plan: a grid made into cells, and cells into trainings that are each done once.
+
+Nothing here trains or imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_audit.attacks.label_attack import Corruption, LabelAttack, LabelContext
+from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.data.cached import load_through
+from fer_audit.data.dataset import Dataset, FaceData
+from fer_audit.data.splits import membership_matrix
+from fer_audit.errors import GridError
+from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
+from fer_audit.plugins import Plugin, Registry
+from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingSpec
+from fer_audit.store import Store, array_digest
+
+#: Packages whose version can change a weight.
+_NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that a cell trains on, and what the label attack did to them."""
+
+    given: npt.NDArray[np.int64]  #: (N,)
+    corruption: Corruption | None
+    attack: LabelAttack | None
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One line of the grid and the trainings that it needs."""
+
+    id: str
+    model: PluginRef
+    chain: tuple[PluginRef, ...]
+    label_attack: PluginRef
+    seed: int
+    model_identity: PluginIdentity
+    augmentation_identities: tuple[PluginIdentity, ...]
+    labels: Labels
+    keep: npt.NDArray[np.bool_] | None  #: (M, N), or None where membership is not attacked
+    utility: str  #: key of the training on the full pool
+    privacy: tuple[str, ...]  #: (M,) keys of the trainings on halves
+
+
+@dataclass
+class Plan:
+    """Everything that a run will do, known before anything runs."""
+
+    grid: Grid
+    file: GridFile
+    registry: Registry
+    dataset: Dataset
+    data: FaceData
+    fingerprint: str
+    attacks: list[MembershipAttack]
+    cells: list[PlannedCell] = field(default_factory=list)
+    trainings: dict[str, Training] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+
+    @property
+    def missing(self) -> list[Training]:
+        """Trainings that are not in the store, those that share a program next to each other."""
+        waiting = [training for key, training in self.trainings.items() if key not in self.done]
+        return sorted(waiting, key=lambda training: training.spec.program.key)
+
+    @property
+    def programs(self) -> dict[str, ProgramSpec]:
+        """All programs by key, in the order of the grid's models."""
+        return {training.spec.program.key: training.spec.program for training in self.trainings.values()}
+
+
+def make_plan(file: GridFile, store: Store) -> Plan:
+    """Checks every name and parameter, loads the data and counts the work; raises GridError, PluginError, DataError."""
+    grid = file.grid
+    registry = Registry.load(file.plugin_folders)
+    plugins = _Plugins(registry)
+    dataset = cast("Dataset", plugins.create("dataset", grid.dataset))
+    plugins.check_all(grid)
+    attacks = [cast("MembershipAttack", plugins.create("membership-attack", ref)) for ref in grid.attacks.membership]
+    fingerprint, data = load_through(store, dataset, grid.training.image_size, file.base)
+    for attack in attacks:
+        # A target is attacked with all other models but its complement.
+        attack.check_needs(references=grid.privacy.references - 2, population=len(data.population) > 0)
+    plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks)
+    _add_cells(plan, plugins, store)
+    plan.done = {key for key in plan.trainings if store.has("trainings", key)}
+    return plan
+
+
+class _Plugins:
+    """The plug-ins of a grid, each made once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._identities: dict[tuple[str, PluginRef], PluginIdentity] = {}
+
+    def create(self, kind: str, ref: PluginRef) -> Plugin:
+        return self.registry.create(kind, ref.name, ref.params)
+
+    def identity(self, kind: str, ref: PluginRef) -> PluginIdentity:
+        return PluginIdentity(**self.create(kind, ref).identity())
+
+    def check_all(self, grid: Grid) -> None:
+        """Makes every plug-in that the grid names, so that an error comes before any work."""
+        for ref in grid.models:
+            self.create("model", ref)
+        for ref in itertools.chain.from_iterable(grid.augmentations):
+            self.create("augmentation", ref)
+        for ref in grid.attacks.labels:
+            if ref.name != NONE:
+                self.create("label-attack", ref)
+
+
+def _add_cells(plan: Plan, plugins: _Plugins, store: Store) -> None:
+    grid, data = plan.grid, plan.data
+    shared = _Shared(plan, store)
+    for seed in grid.seeds:
+        keep = None
+        if plan.attacks:
+            keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.subjects, seed)
+        for attack_ref in grid.attacks.labels:
+            labels = _given_labels(data, plugins, attack_ref, seed)
+            for model, chain in itertools.product(grid.models, grid.augmentations):
+                identities = tuple(plugins.identity("augmentation", ref) for ref in chain)
+                draft = _CellDraft(model, chain, attack_ref, seed, plugins.identity("model", model), identities)
+                plan.cells.append(shared.cell(draft, labels, keep))
+
+
+def _given_labels(data: FaceData, plugins: _Plugins, ref: PluginRef, seed: int) -> Labels:
+    true = np.asarray(data.pool.labels)
+    if ref.name == NONE:
+        if ref.params:
+            raise GridError(f"the label attack {NONE!r} takes no parameters, received {ref.params}")
+        return Labels(true, None, None)
+    attack = cast("LabelAttack", plugins.create("label-attack", ref))
+    # Seeded by name, not by parameters: a higher rate then corrupts the rows of the lower one and more.
+    rng = np.random.default_rng([seed, zlib.crc32(ref.name.encode())])
+    context = LabelContext(classes=data.classes, rng=rng, images=data.pool.images, names=data.pool.names)
+    corruption = attack(true, context)
+    return Labels(corruption.labels, corruption, attack)
+
+
+@dataclass(frozen=True)
+class _CellDraft:
+    model: PluginRef
+    chain: tuple[PluginRef, ...]
+    label_attack: PluginRef
+    seed: int
+    model_identity: PluginIdentity
+    augmentation_identities: tuple[PluginIdentity, ...]
+
+
+class _Shared:
+    """Adds cells to a plan; a training that two cells want is added once."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan = plan
+        self._store = store
+        self._pixels = plan.data.pixels_digest()
+        self._test_labels = array_digest(np.asarray(plan.data.test.labels))
+        self._versions = {name: metadata.version(name) for name in _NUMERICS}
+
+    def cell(self, draft: _CellDraft, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
+        """The planned cell, its trainings added to the plan."""
+        title = " · ".join(
+            (draft.model.label, chain_label(draft.chain), draft.label_attack.label, f"seed {draft.seed}")
+        )
+        everything = np.arange(len(self._plan.data.pool))
+        utility = self._training(draft, labels, everything, 0, f"{title} · utility", follow_test=True)
+        privacy = []
+        for model, members in enumerate(() if keep is None else keep):
+            label = f"{title} · reference {model + 1}/{len(keep) if keep is not None else 0}"
+            # Seeds are shared by cells on purpose: differences between cells are then paired.
+            privacy.append(self._training(draft, labels, np.flatnonzero(members), model + 1, label, follow_test=False))
+        return PlannedCell(
+            id="/".join(
+                (
+                    draft.model.label,
+                    chain_label(draft.chain),
+                    draft.label_attack.label,
+                    f"seed{draft.seed}",
+                )
+            ),
+            model=draft.model,
+            chain=draft.chain,
+            label_attack=draft.label_attack,
+            seed=draft.seed,
+            model_identity=draft.model_identity,
+            augmentation_identities=draft.augmentation_identities,
+            labels=labels,
+            keep=keep,
+            utility=utility,
+            privacy=tuple(privacy),
+        )
+
+    def _training(
+        self,
+        draft: _CellDraft,
+        labels: Labels,
+        rows: npt.NDArray[np.int64],
+        number: int,
+        title: str,
+        *,
+        follow_test: bool,
+    ) -> str:
+        recipe = self._plan.grid.training
+        size = recipe.image_size
+        program = ProgramSpec(
+            model=draft.model_identity,
+            input_shape=(size, size, 3),
+            classes=len(self._plan.data.classes),
+            batch_size=recipe.batch_size,
+            optimizer=recipe.optimizer.name,
+            weight_decay=recipe.optimizer.weight_decay if recipe.optimizer.name == "adamw" else 0.0,
+            momentum=recipe.optimizer.momentum if recipe.optimizer.name == "sgd" else 0.0,
+        )
+        spec = TrainingSpec(
+            program=program,
+            augmentations=draft.augmentation_identities,
+            epochs=recipe.epochs,
+            learning_rate=recipe.optimizer.learning_rate,
+            schedule=recipe.optimizer.schedule,
+            seed=_derived_seed(draft.seed, number),
+            pixels=self._pixels,
+            rows=self._store.write_array(rows),
+            labels=self._store.write_array(labels.given[rows]),
+            queries=self._plan.grid.privacy.queries if not follow_test else ("identity",),
+            test_labels=self._test_labels if follow_test else None,
+            versions=self._versions,
+            data=self._plan.fingerprint,
+        )
+        key = spec.key
+        self._plan.trainings.setdefault(key, Training(spec, key, title, len(rows)))
+        return key
+
+
+def _derived_seed(seed: int, number: int) -> int:
+    """A seed for training `number` of a cell (0 is the utility model), far from those of its neighbours."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def seconds_left(trainings: Iterator[Training] | list[Training], rates: dict[str, Rate], workers: int) -> float:
+    """Estimated wall time (s) of `trainings` on `workers` processes, at the rates measured for their programs."""
+    busy = 0.0
+    started: set[str] = set()
+    for training in trainings:
+        rate = rates.get(training.spec.program.key, Rate.guess(training.spec.program))
+        busy += training.images / rate.images_per_second + rate.overhead_seconds
+        if training.spec.program.key not in started:
+            started.add(training.spec.program.key)
+            busy += rate.start_seconds * workers
+    return busy / workers
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a worker trains a program: measured in this store, or guessed where nothing was measured yet."""
+
+    images_per_second: float
+    start_seconds: float = 10.0
+    overhead_seconds: float = 0.5
+    measured: bool = True
+
+    @classmethod
+    def guess(cls, program: ProgramSpec) -> Rate:
+        """A small network at 48 px steps through about 200 images/s on one core; the area scales it."""
+        area = program.input_shape[0] * program.input_shape[1]
+        return cls(images_per_second=200 * 48 * 48 / area, measured=False)

@@ -1,0 +1,57 @@
+"""Intervals in rows: what all charts with one row a cell share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from fer_audit.report.charts.chart import Trace, error_bar, new_figure
+from fer_audit.report.charts.style import plain
+from fer_audit.report.naming import several_seeds, within_model
+from fer_audit.results import Cell, Estimate, Results
+
+ROWS = 24  #: of one chart; a page can't show more at once
+
+
+def attacked_cells(results: Results, model: str) -> list[Cell]:
+    """The first cells of the model that have privacy results, as many as a chart has rows."""
+    return [cell for cell in results.cells if cell.model == model and cell.privacy][:ROWS]
+
+
+def row_name(results: Results, cell: Cell) -> str:
+    """Augmentation, and below it what was done to the labels."""
+    return "<br>".join(plain(part) for part in within_model(cell, several_seeds(results)))
+
+
+def forest(results: Results, cells: Sequence[Cell], traces: Sequence[Trace], **layout: object) -> go.Figure:
+    """A figure whose rows are the cells, the first on top."""
+    return rows_figure([row_name(results, cell) for cell in cells], traces, **layout)
+
+
+def rows_figure(rows: Sequence[str], traces: Sequence[Trace], **layout: object) -> go.Figure:
+    """A figure with named rows, the first on top, and in each row the traces in their order."""
+    vertical = {"type": "category", "categoryarray": list(rows)[::-1], "categoryorder": "array", "automargin": True}
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"}
+    bottom_up = list(traces)[::-1]
+    return new_figure(bottom_up, yaxis=vertical, scattermode="group", scattergap=0.45, legend=legend, **layout)
+
+
+def row_trace(name: str, rows: Sequence[str], estimates: Sequence[Estimate], tint: str, mark: str) -> Trace:
+    """One marker with its interval in each row."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "orientation": "h",
+        "name": plain(name),
+        "x": [estimate.value for estimate in estimates],
+        "y": list(rows),
+        "error_x": error_bar(estimates, tint),
+        "marker": {"color": tint, "symbol": mark, "size": 9},
+    }
+
+
+def height(results: Results, cells: int, series: int) -> int:
+    """Enough pixels for every row."""
+    lines = 2 + several_seeds(results)
+    return 130 + max(1, min(cells, ROWS)) * max(14 * lines + 8, 15 * series + 8)

@@ -1,0 +1,35 @@
+"""Accuracy on members against accuracy on non-members: the gap that attacks live on."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from fer_audit.report.charts.chart import Trace, share_axis, span
+from fer_audit.report.charts.forest import attacked_cells, forest, row_name, row_trace
+from fer_audit.report.charts.style import COLOURS
+from fer_audit.results import Estimate, Privacy, Results
+
+_SERIES = (
+    ("members", "member_accuracy", COLOURS[1], "circle"),
+    ("non-members", "nonmember_accuracy", COLOURS[0], "diamond"),
+    ("test split", "test_accuracy", COLOURS[5], "cross"),
+)
+
+
+def member_accuracy(results: Results, model: str) -> go.Figure:
+    """One row a cell: accuracy on members, non-members and the test split, mean over the privacy models."""
+    cells = attacked_cells(results, model)
+    rows = [row_name(results, cell) for cell in cells]
+    traces = [_trace(name, rows, [_estimate(c.privacy, field) for c in cells], *look) for name, field, *look in _SERIES]
+    every = [_estimate(cell.privacy, field) for cell in results.cells for _, field, *_ in _SERIES]
+    return forest(results, cells, traces, xaxis=share_axis("Accuracy", range=span(every)))
+
+
+def _trace(name: str, rows: list[str], estimates: list[Estimate], tint: str, mark: str) -> Trace:
+    trace = row_trace(name, rows, estimates, tint, mark)
+    return trace | {"hovertemplate": "%{fullData.name}, %{y}<br>%{x:.1%}<extra></extra>"}
+
+
+def _estimate(privacy: Privacy | None, field: str) -> Estimate:
+    found: Estimate = getattr(privacy, field) if privacy else Estimate(value=None)
+    return found

@@ -1,0 +1,276 @@
+"""What the results say in plain sentences, never more than their intervals allow.
+
+A sentence that picks or counts among many comparisons widens each interval first, as Bonferroni's correction does for
+as many comparisons; a difference is claimed only where the widened intervals do not overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+from fer_audit.report.naming import attack_name, cell_name, several_seeds
+from fer_audit.report.numbers import decimal, percent, short, with_interval
+from fer_audit.report.strongest import strongest_attack
+from fer_audit.results import AttackResult, Cell, Estimate, Results
+
+Tone = Literal["good", "bad", "open", "plain"]
+Pair = tuple[Cell, Cell]  #: of a cell and the one that it is compared with
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence or two; `tone` says what a reader should feel about it."""
+
+    title: str
+    text: str
+    tone: Tone
+
+
+def findings(results: Results) -> list[Finding]:
+    """The findings in the order of the page."""
+    found = (
+        _coverage(results),
+        _leakage(results),
+        _accuracy(results),
+        _augmentation_leakage(results),
+        _augmentation_accuracy(results),
+        _noise(results),
+        _cost(results),
+    )
+    return [finding for finding in found if finding is not None]
+
+
+def widened(estimate: Estimate, comparisons: int) -> tuple[float, float] | None:
+    """The interval, stretched about its value so that `comparisons` of them hold together (Bonferroni)."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    alpha = 1 - estimate.confidence
+    normal = NormalDist()
+    stretch = normal.inv_cdf(1 - alpha / 2 / max(comparisons, 1)) / normal.inv_cdf(1 - alpha / 2)
+    low = estimate.value - stretch * (estimate.value - estimate.low)
+    return low, estimate.value + stretch * (estimate.high - estimate.value)
+
+
+def direction(one: Estimate, other: Estimate, comparisons: int) -> int:
+    """1 where `one` is shown to be higher than `other`, -1 where lower, 0 where neither can be shown."""
+    first, second = widened(one, comparisons), widened(other, comparisons)
+    if first is None or second is None:
+        return 0
+    return int(first[0] > second[1]) - int(first[1] < second[0])
+
+
+def _coverage(results: Results) -> Finding | None:
+    undone = [cell for cell in results.cells if cell.status != "done"]
+    if not undone:
+        return None
+    failed = sum(cell.status == "failed" for cell in undone)
+    text = f"{failed} failed and {len(undone) - failed} are missing of {_count(len(results.cells), 'cell')}; "
+    return Finding("The grid is not complete", text + "nothing below speaks about them.", "bad")
+
+
+def _leakage(results: Results) -> Finding:
+    attacked = [cell for cell in results.cells if strongest_attack(cell)]
+    comparisons = sum(1 for cell in attacked for _ in _known(cell))
+    if not comparisons:
+        return Finding("Leakage is unknown", "No membership attack was run, so nothing is known of leakage.", "open")
+    leaky = [cell for cell in attacked if any(_above(known.auc, 0.5, comparisons) for known in _known(cell))]
+    if not leaky:
+        text = (
+            f"No AUC of {_count(comparisons, 'attack')} lies above chance by more than its interval, "
+            "widened for that many comparisons. That is no proof that nothing leaks."
+        )
+        return Finding("No leak can be shown at this size", text, "open")
+    return _leak(results, attacked, leaky, comparisons)
+
+
+def _leak(results: Results, attacked: list[Cell], leaky: list[Cell], comparisons: int) -> Finding:
+    worst = max(leaky, key=lambda cell: _auc(cell) or 0.0)
+    attack = strongest_attack(worst)
+    highest = f" Highest: {_name(results, worst)}, {_attack_text(worst, attack)}." if attack else ""
+    rest = len(attacked) - len(leaky)
+    silent = f" For {_others(rest)} no leak can be shown, which is no proof that nothing leaks." if rest else ""
+    text = (
+        f"An attack does better than chance on them even after each interval is widened for {comparisons} comparisons."
+    )
+    title = f"Membership leaks from {len(leaky)} of {_count(len(attacked), 'attacked cell')}"
+    return Finding(title, text + highest + silent, "bad")
+
+
+def _attack_text(cell: Cell, attack: AttackResult) -> str:
+    return f"{attack_name(cell, attack)} with AUC {with_interval(attack.auc, decimal)}"
+
+
+def _accuracy(results: Results) -> Finding | None:
+    measured = _clean([cell for cell in results.cells if cell.utility and _balanced(cell).value is not None])
+    if not measured:
+        return None
+    chance = 1 / max(len(results.dataset.classes), 1)
+    best = max(measured, key=lambda cell: _balanced(cell).value or 0.0)
+    score = f"balanced accuracy {with_interval(_balanced(best))}, chance being {percent(chance)}"
+    if not _above(_balanced(best), chance, len(measured)):
+        text = f"The best, {_name(results, best)}, has {score}."
+        return Finding("No cell can be told from chance", text, "bad")
+    ties = [cell for cell in measured if cell is not best and not _beats(best, cell, len(measured))]
+    others = len(measured) - 1
+    text = f"The best, {_name(results, best)}, has {score}.{_ties(len(ties), others)}"
+    return Finding("Expressions are recognised", text, "good")
+
+
+def _ties(ties: int, others: int) -> str:
+    if not others:
+        return ""
+    if not ties:
+        return f" It is better than each of the {others} others on the same kind of labels."
+    return f" {ties} of the {others} others on the same kind of labels can't be told apart from it at this size."
+
+
+def _augmentation_leakage(results: Results) -> Finding | None:
+    pairs = [
+        (cell.augmentation, attack.auc, twin.auc)
+        for cell, plain in _against_none(results.cells)
+        for attack, twin in _same_attack(cell, plain)
+    ]
+    if not pairs:
+        return None
+    title = "What augmentation does to leakage"
+    return _effects(title, "attack AUC", pairs, falling="good")
+
+
+def _augmentation_accuracy(results: Results) -> Finding | None:
+    pairs = [
+        (cell.augmentation, _balanced(cell), _balanced(plain))
+        for cell, plain in _against_none(results.cells)
+        if cell.utility and plain.utility
+    ]
+    if not pairs:
+        return None
+    title = "What augmentation does to accuracy"
+    return _effects(title, "balanced accuracy", pairs, falling="bad")
+
+
+def _effects(title: str, what: str, pairs: list[tuple[str, Estimate, Estimate]], falling: Tone) -> Finding:
+    shown: dict[str, list[int]] = {}
+    for name, one, other in pairs:
+        shown.setdefault(name, []).append(direction(one, other, len(pairs)))
+    parts = [_effect(name, signs) for name, signs in shown.items() if any(signs)]
+    silent = [name for name, signs in shown.items() if not any(signs)]
+    lead = f"Against no augmentation, with model, labels and seed the same, {what} is "
+    if not parts:
+        text = f"{lead}neither higher nor lower beyond the intervals in any of {_count(len(pairs), 'comparison')}."
+        return Finding(f"{title}: no difference can be shown", text, "open")
+    tail = f" For {_and(silent)} no difference can be shown at this size." if silent else ""
+    signs = {sign for signs in shown.values() for sign in signs if sign}
+    rising: Tone = "bad" if falling == "good" else "good"
+    tone: Tone = "plain" if len(signs) > 1 else (falling if signs == {-1} else rising)
+    return Finding(title, f"{lead}{'; '.join(parts)}.{tail}", tone)
+
+
+def _effect(name: str, signs: list[int]) -> str:
+    lower, higher = signs.count(-1), signs.count(1)
+    said = [f"{word} in {count}" for word, count in (("lower", lower), ("higher", higher)) if count]
+    return f"{' and '.join(said)} of {_count(len(signs), 'comparison')} with {name}"
+
+
+def _noise(results: Results) -> Finding | None:
+    pairs = [pair for pair in _against_clean(results.cells) if pair[0].utility and pair[1].utility]
+    if not pairs:
+        return None
+    signs = [direction(_balanced(noisy), _balanced(clean), len(pairs)) for noisy, clean in pairs]
+    falls = [pair for pair, sign in zip(pairs, signs, strict=True) if sign < 0]
+    rises = signs.count(1)
+    if not falls and not rises:
+        text = f"Balanced accuracy with corrupted labels and with clean ones overlap in all {len(pairs)} comparisons."
+        return Finding("No harm of corrupted labels can be shown at this size", text, "open")
+    text = f"Balanced accuracy is lower than with clean labels in {len(falls)} of {_count(len(pairs), 'comparison')}"
+    text += f" and higher in {rises}." if rises else "."
+    text += _largest(results, falls)
+    return Finding("What corrupted labels cost", text, "bad" if falls else "plain")
+
+
+def _largest(results: Results, falls: list[Pair]) -> str:
+    if not falls:
+        return ""
+    noisy, clean = max(falls, key=lambda pair: (_balanced(pair[1]).value or 0) - (_balanced(pair[0]).value or 0))
+    before, after = with_interval(_balanced(clean)), with_interval(_balanced(noisy))
+    return f" Largest fall: {_name(results, noisy)}, from {before} to {after}."
+
+
+def _cost(results: Results) -> Finding | None:
+    costs = sorted(results.costs, key=lambda cost: cost.macs)
+    if len(costs) < 2 or not costs[0].macs:
+        return None
+    low, high = costs[0], costs[-1]
+    text = (
+        f"{low.model} needs {short(low.macs)} MACs for an image of {low.image_size} px, "
+        f"{high.model} {short(high.macs)}: {high.macs / low.macs:.1f} times as many. Counts have no error."
+    )
+    return Finding("What the models cost", text, "plain")
+
+
+def _against_none(cells: list[Cell]) -> Iterator[Pair]:
+    plain = {(c.model, c.label_attack, c.seed): c for c in cells if not c.augmentation_plugins}
+    for cell in cells:
+        other = plain.get((cell.model, cell.label_attack, cell.seed))
+        if other is not None and cell.augmentation_plugins:
+            yield cell, other
+
+
+def _against_clean(cells: list[Cell]) -> Iterator[Pair]:
+    clean = {(c.model, c.augmentation, c.seed): c for c in cells if c.label_attack_plugin is None}
+    for cell in cells:
+        other = clean.get((cell.model, cell.augmentation, cell.seed))
+        if other is not None and cell.label_attack_plugin is not None:
+            yield cell, other
+
+
+def _same_attack(one: Cell, other: Cell) -> Iterator[tuple[AttackResult, AttackResult]]:
+    known = {(attack.attack.name, str(attack.attack.params)): attack for attack in _known(other)}
+    for attack in _known(one):
+        twin = known.get((attack.attack.name, str(attack.attack.params)))
+        if twin is not None:
+            yield attack, twin
+
+
+def _known(cell: Cell) -> list[AttackResult]:
+    return [attack for attack in cell.privacy.attacks if attack.auc.value is not None] if cell.privacy else []
+
+
+def _clean(cells: list[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell.label_attack_plugin is None] or cells
+
+
+def _balanced(cell: Cell) -> Estimate:
+    return cell.utility.balanced_accuracy if cell.utility else Estimate(value=None)
+
+
+def _auc(cell: Cell) -> float | None:
+    attack = strongest_attack(cell)
+    return attack.auc.value if attack else None
+
+
+def _above(estimate: Estimate, limit: float, comparisons: int) -> bool:
+    span = widened(estimate, comparisons)
+    return span is not None and span[0] > limit
+
+
+def _beats(one: Cell, other: Cell, comparisons: int) -> bool:
+    return direction(_balanced(one), _balanced(other), comparisons) > 0
+
+
+def _name(results: Results, cell: Cell) -> str:
+    return cell_name(cell, several_seeds(results))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _others(number: int) -> str:
+    return "the other one" if number == 1 else f"the other {number:,}"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

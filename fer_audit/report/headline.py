@@ -1,0 +1,60 @@
+"""The four numbers on top of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fer_audit.report.naming import cell_name, several_seeds
+from fer_audit.report.numbers import Form, decimal, integer, interval, percent, short
+from fer_audit.report.strongest import strongest_attack
+from fer_audit.results import Cell, Estimate, Results
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number, what it is, and whose."""
+
+    title: str
+    value: str
+    interval: str = ""
+    note: str = ""
+
+
+def headline(results: Results) -> list[Tile]:
+    """The tiles for which there is a number."""
+    tiles = (_cells(results), _accuracy(results), _leakage(results), _cost(results))
+    return [tile for tile in tiles if tile is not None]
+
+
+def _cells(results: Results) -> Tile:
+    done = sum(cell.status == "done" for cell in results.cells)
+    data = results.dataset
+    note = f"{integer(data.pool.rows)} train and {integer(data.test.rows)} test images of {len(data.classes)} classes"
+    return Tile("Cells done", f"{done} of {len(results.cells)}", note=note)
+
+
+def _accuracy(results: Results) -> Tile | None:
+    scored = [(cell, cell.utility.balanced_accuracy) for cell in results.cells if cell.utility]
+    return _highest(results, "Best balanced accuracy", scored, percent)
+
+
+def _leakage(results: Results) -> Tile | None:
+    found = [(cell, attack.auc) for cell in results.cells if (attack := strongest_attack(cell))]
+    return _highest(results, "Highest attack AUC", found, decimal)
+
+
+def _highest(results: Results, title: str, scored: list[tuple[Cell, Estimate]], form: Form) -> Tile | None:
+    known = [(cell, estimate) for cell, estimate in scored if estimate.value is not None]
+    if not known:
+        return None
+    cell, best = max(known, key=lambda pair: pair[1].value or 0.0)
+    name = cell_name(cell, several_seeds(results))
+    return Tile(title, form(best.value or 0.0), interval(best, form), name)
+
+
+def _cost(results: Results) -> Tile | None:
+    least = min(results.costs, key=lambda cost: cost.macs, default=None)
+    if least is None:
+        return None
+    note = f"{least.model}, {short(least.params_total)} parameters, {least.image_size} px"
+    return Tile("Fewest MACs", short(least.macs), note=note)

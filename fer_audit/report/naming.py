@@ -1,0 +1,57 @@
+"""What cells, label attacks and seeds are called on the page."""
+
+from __future__ import annotations
+
+from fer_audit.results import AttackResult, Cell, Results
+
+CLEAN = "clean labels"
+
+
+def several_seeds(results: Results) -> bool:
+    """Whether cells must be told apart by their seed."""
+    return len({cell.seed for cell in results.cells}) > 1
+
+
+def labels_name(cell: Cell) -> str:
+    """What was done to the labels."""
+    return CLEAN if cell.label_attack_plugin is None else cell.label_attack
+
+
+def within_model(cell: Cell, seeds: bool) -> list[str]:
+    """The parts that tell a cell from others of its model."""
+    parts = [cell.augmentation]
+    if cell.label_attack_plugin is not None:
+        parts.append(cell.label_attack)
+    if seeds:
+        parts.append(f"seed {cell.seed}")
+    return parts
+
+
+def cell_name(cell: Cell, seeds: bool) -> str:
+    """A cell in one line."""
+    return " \u00b7 ".join([cell.model, *within_model(cell, seeds)])
+
+
+def models(results: Results) -> list[str]:
+    """Model labels in the grid's order."""
+    return list(dict.fromkeys(cell.model for cell in results.cells))
+
+
+def augmentations(results: Results) -> list[str]:
+    """Augmentation labels in the grid's order."""
+    return list(dict.fromkeys(cell.augmentation for cell in results.cells))
+
+
+def attack_name(cell: Cell, attack: AttackResult) -> str:
+    """An attack by its name, and by its parameters where the cell has several of that name."""
+    found = cell.privacy.attacks if cell.privacy else []
+    name = attack.attack.name
+    if sum(other.attack.name == name for other in found) < 2:
+        return name
+    return f"{name}({', '.join(f'{key}={value}' for key, value in attack.attack.params.items())})"
+
+
+def attacks(results: Results) -> list[str]:
+    """Membership attacks in the grid's order."""
+    found = (attack_name(cell, attack) for cell in results.cells if cell.privacy for attack in cell.privacy.attacks)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,143 @@
+"""The page: one HTML file that needs neither network nor images nor the machine that made the results."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from fer_audit.report import numbers, tables
+from fer_audit.report.charts.chart import Chart, Variant
+from fer_audit.report.findings import findings
+from fer_audit.report.headline import headline
+from fer_audit.report.naming import cell_name, several_seeds
+from fer_audit.report.pictures import Picture, pictures
+from fer_audit.report.sections import DETAILED, sections
+from fer_audit.report.table import Table
+from fer_audit.report.tidy import tidy_csv
+from fer_audit.results import Results, RunRecord, read_results, read_run, write_text
+
+_PACKAGE = "fer_audit.report"
+_SCRIPTS = {
+    "theme": "templates/theme.js",
+    "bundle": "vendor/plotly-cartesian.min.js",
+    "script": "templates/page.js",
+}
+
+
+def render(folder: Path) -> Path:
+    """Writes `report.html` and `results.csv` beside the results in `folder`; returns the page's path."""
+    results = read_results(folder / "results.json")
+    record = folder / "run.json"
+    run = read_run(record) if record.exists() else None
+    page = folder / "report.html"
+    write_text(folder / "results.csv", tidy_csv(results))
+    write_text(page, page_html(results, run, pictures(results, folder)))
+    return page
+
+
+def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> str:
+    """The page as text."""
+    parts = sections(results)
+    scripts = {name: _resource(path) for name, path in _SCRIPTS.items()}
+    return _template().render(
+        results=results,
+        run=run,
+        data=results.dataset,
+        origin=results.provenance,
+        headline=headline(results),
+        findings=findings(results),
+        charts=parts,
+        tables=_tables(results, run),
+        pictures=shown,
+        undone=_undone(results),
+        detailed=DETAILED,
+        payload=_embedded({chart.id: _drawing(chart) for chart in parts.charts()}),
+        style=Markup(_resource("templates/page.css")),  # noqa: S704
+        **{name: Markup(text) for name, text in scripts.items()},  # noqa: S704
+        policy=_policy(list(scripts.values())),
+    )
+
+
+def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
+    made = (
+        tables.cells_table(results, run),
+        tables.decisions_table(results),
+        tables.memorisation_table(results),
+        tables.cost_table(results, run),
+        tables.splits_table(results),
+        tables.corruption_table(results),
+    )
+    return {table.id: table for table in made}
+
+
+def _undone(results: Results) -> list[tuple[str, str, str]]:
+    seeds = several_seeds(results)
+    return [(cell_name(cell, seeds), cell.status, cell.error) for cell in results.cells if cell.status != "done"]
+
+
+def _drawing(chart: Chart) -> dict[str, Any]:
+    """What the script draws; a layout that all variants share is there once."""
+    drawn = {variant.key: _plain_figure(variant) for variant in chart.variants}
+    layouts = [figure.pop("layout") for figure in drawn.values()]
+    shared = layouts[0]
+    for figure, layout in zip(drawn.values(), layouts, strict=True):
+        if layout != shared:
+            figure["layout"] = layout
+    return {"choice": chart.choice, "layout": shared, "variants": drawn}
+
+
+def _plain_figure(variant: Variant) -> dict[str, Any]:
+    """The figure without plotly's own theme, which the page replaces, and with six significant digits."""
+    figure: dict[str, Any] = variant.figure.to_plotly_json()
+    layout = {key: value for key, value in figure["layout"].items() if key != "template"}
+    return {"data": _rounded(list(figure["data"])), "layout": _rounded(layout)}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
+
+
+def _embedded(payload: dict[str, Any]) -> Markup:
+    """JSON that can stand in a script element: no text in it can end the element or open a comment."""
+    text = json.dumps(payload, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+def _policy(scripts: list[str]) -> str:
+    """A content security policy that lets only these scripts run and nothing be loaded."""
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _resource(name: str) -> str:
+    return files(_PACKAGE).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader(_PACKAGE, "templates")
+    made = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        integer=numbers.integer, short=numbers.short, percent=numbers.percent, duration=numbers.duration
+    )
+    return made.get_template("page.html.j2")

@@ -1,0 +1,90 @@
+"""What a table of the page is: columns, and rows of entries that know how they sort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fer_audit.report.numbers import UNKNOWN, Form, integer, interval, percent
+from fer_audit.results import Estimate
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `hint` explains its head."""
+
+    title: str
+    hint: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Where a value and its interval lie in the range of their column, each from 0 to 1."""
+
+    low: float
+    high: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in one place of a table."""
+
+    text: str
+    sort: float | str | None = None  #: None sorts last
+    note: str = ""  #: below the text, small
+    bar: Bar | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `tools` gives it a filter and heads that sort."""
+
+    id: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    tools: bool = False
+
+
+def words(text: str, note: str = "") -> Entry:
+    """Text that sorts by itself."""
+    return Entry(text, sort=text, note=note)
+
+
+def number(value: float | None, form: Form) -> Entry:
+    """A number without an interval."""
+    return Entry(UNKNOWN) if value is None else Entry(form(value), sort=value)
+
+
+def count(value: int | None) -> Entry:
+    """A whole number."""
+    return Entry(UNKNOWN) if value is None else Entry(integer(value), sort=value)
+
+
+def measured(estimate: Estimate | None, form: Form = percent, scale: tuple[float, float] | None = None) -> Entry:
+    """An estimate with its interval below it, or why there is none; with a bar where a scale is given."""
+    if estimate is None:
+        return Entry(UNKNOWN)
+    if estimate.value is None:
+        reason, bracket, needed = estimate.note.partition(" (")
+        return Entry(reason or UNKNOWN, note=f"({needed}" if bracket else "")
+    bar = _bar(estimate, scale) if scale else None
+    return Entry(form(estimate.value), sort=estimate.value, note=interval(estimate, form), bar=bar)
+
+
+def scale_of(estimates: Sequence[Estimate | None]) -> tuple[float, float] | None:
+    """From the lowest to the highest interval end of a column."""
+    known = [estimate for estimate in estimates if estimate is not None]
+    ends = [end for e in known for end in (e.low, e.value, e.high) if end is not None]
+    return (min(ends), max(ends)) if ends and max(ends) > min(ends) else None
+
+
+def _bar(estimate: Estimate, scale: tuple[float, float]) -> Bar | None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    low, high = scale
+    places = [round((end - low) / (high - low), 3) for end in (estimate.low, estimate.high, estimate.value)]
+    return Bar(*places)

@@ -1,0 +1,245 @@
+"""The tables of the page, made from the results alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fer_audit.report.naming import attack_name, cell_name, labels_name, several_seeds
+from fer_audit.report.numbers import UNKNOWN, decimal, percent, short, signed
+from fer_audit.report.strongest import strongest_attack
+from fer_audit.report.table import Bar, Column, Entry, Table, count, measured, number, scale_of, words
+from fer_audit.results import AttackResult, Cell, Cost, Estimate, Latency, Privacy, Results, RunRecord, SplitSummary
+
+_TONES = {"done": "good", "failed": "bad", "missing": "open"}
+
+_CELL_COLUMNS = (
+    Column("Model", numeric=False),
+    Column("Augmentation", numeric=False),
+    Column("Labels", "what was done to the train labels", numeric=False),
+    Column("Seed"),
+    Column("Status", numeric=False),
+    Column("Noise", "realised rate of corrupted train labels"),
+    Column("Accuracy", "on the test split, last epoch"),
+    Column("Balanced acc.", "mean of the recall of each class"),
+    Column("Attack AUC", "of the strongest attack; 0.5 is chance"),
+    Column("Parameters"),
+    Column("MACs", "for one image at the grid's size"),
+    Column("FLOPs", "2 \u00d7 MACs"),
+    Column("p50 ms", "median latency of one image on the machine of the run"),
+    Column("p95 ms", "95th percentile of the latency of one image"),
+)
+
+_DECISION_COLUMNS = (
+    Column("Model", numeric=False),
+    Column("Augmentation", numeric=False),
+    Column("Labels", numeric=False),
+    Column("Seed"),
+    Column("Attack", numeric=False),
+    Column("AUC", "0.5 is chance; below it means that the score points the wrong way"),
+    Column("SD", "standard deviation of the AUC over targets"),
+    Column("TP", "members taken for members"),
+    Column("FP", "non-members taken for members"),
+    Column("FN", "members taken for non-members"),
+    Column("TN", "non-members taken for non-members"),
+    Column("FPR", "share of non-members taken for members"),
+    Column("FNR", "share of members taken for non-members"),
+    Column("Advantage", "TPR \u2212 FPR; 0 is chance"),
+    Column("TPR at 1\u202f% FPR", "share of members found while at most 1 % of non-members are accused"),
+    Column("TPR at 0.1\u202f% FPR", "share of members found while at most 0.1 % of non-members are accused"),
+)
+
+
+def cells_table(results: Results, run: RunRecord | None) -> Table:
+    """Every cell of the grid with its main numbers."""
+    costs = {cost.model: cost for cost in results.costs}
+    speeds = {speed.model: speed for speed in run.latencies} if run else {}
+    scales = _Scales(results)
+    rows = [_cell_row(cell, costs.get(cell.model), speeds.get(cell.model), scales) for cell in results.cells]
+    return _lean(results, Table("cells", "All cells of the grid", _CELL_COLUMNS, tuple(rows), tools=True))
+
+
+def _lean(results: Results, table: Table) -> Table:
+    """The table without its seed column where all cells have the same seed."""
+    if several_seeds(results):
+        return table
+    place = [column.title for column in table.columns].index("Seed")
+    rows = tuple(row[:place] + row[place + 1 :] for row in table.rows)
+    return replace(table, columns=table.columns[:place] + table.columns[place + 1 :], rows=rows)
+
+
+class _Scales:
+    """The ranges of the bars in the table of cells."""
+
+    def __init__(self, results: Results) -> None:
+        found = [cell.utility for cell in results.cells if cell.utility]
+        self.accuracy = scale_of([e for u in found for e in (u.accuracy, u.balanced_accuracy)])
+        self.auc = scale_of([_auc(cell) for cell in results.cells])
+
+
+def _cell_row(cell: Cell, cost: Cost | None, speed: Latency | None, scales: _Scales) -> tuple[Entry, ...]:
+    utility, attack = cell.utility, strongest_attack(cell)
+    auc = measured(_auc(cell), decimal, scales.auc)
+    return (
+        *_identity(cell),
+        Entry(cell.status, sort=cell.status, tone=_TONES[cell.status]),
+        number(cell.noise_rate, percent),
+        measured(utility.accuracy if utility else None, percent, scales.accuracy),
+        measured(utility.balanced_accuracy if utility else None, percent, scales.accuracy),
+        Entry(auc.text, auc.sort, "\n".join([auc.note, attack_name(cell, attack)]) if attack else "", auc.bar),
+        count(cost.params_total if cost else None),
+        number(cost.macs if cost else None, short),
+        number(cost.flops if cost else None, short),
+        number(speed.p50_ms if speed else None, _milliseconds),
+        number(speed.p95_ms if speed else None, _milliseconds),
+    )
+
+
+def _auc(cell: Cell) -> Estimate | None:
+    attack = strongest_attack(cell)
+    return attack.auc if attack else None
+
+
+def _identity(cell: Cell) -> tuple[Entry, Entry, Entry, Entry]:
+    return words(cell.model), words(cell.augmentation), words(labels_name(cell)), number(cell.seed, _plain)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def decisions_table(results: Results) -> Table:
+    """Every attack on every cell: counts and rates at the transferred threshold."""
+    rows = [
+        _decision_row(cell, attack)
+        for cell in results.cells
+        if cell.privacy is not None
+        for attack in cell.privacy.attacks
+    ]
+    caption = "Membership decisions at the threshold that the reference models chose"
+    return _lean(results, Table("decisions", caption, _DECISION_COLUMNS, tuple(rows), tools=True))
+
+
+def _decision_row(cell: Cell, attack: AttackResult) -> tuple[Entry, ...]:
+    found = attack.confusion
+    return (
+        *_identity(cell),
+        words(attack_name(cell, attack), attack.threat_model),
+        measured(attack.auc, decimal),
+        number(attack.auc_spread, decimal),
+        *(count(value) for value in (found.tp, found.fp, found.fn, found.tn)),
+        measured(attack.fpr),
+        measured(attack.fnr),
+        measured(attack.advantage, decimal),
+        *(measured(attack.tpr_at_fpr.get(level)) for level in ("0.01", "0.001")),
+    )
+
+
+def memorisation_table(results: Results) -> Table:
+    """Accuracy on members, non-members and the test split of each attacked cell."""
+    columns = (
+        Column("Cell", numeric=False),
+        Column("Members"),
+        Column("Non-members"),
+        Column("Gap", "members \u2212 non-members, in percentage points"),
+        Column("Test split"),
+        Column("Utility model, train", "accuracy of the model trained on all of the pool, against the given labels"),
+    )
+    seeds = several_seeds(results)
+    rows = [
+        (words(cell_name(cell, seeds)), *_memorisation(cell.privacy), _train_accuracy(cell))
+        for cell in results.cells
+        if cell.privacy is not None
+    ]
+    caption = "Mean accuracy of the privacy models, against the given labels"
+    return Table("memorisation", caption, columns, tuple(rows), tools=True)
+
+
+def _memorisation(privacy: Privacy) -> tuple[Entry, ...]:
+    inside, outside = privacy.member_accuracy, privacy.nonmember_accuracy
+    gap = None if inside.value is None or outside.value is None else inside.value - outside.value
+    return measured(inside), measured(outside), number(gap, signed), measured(privacy.test_accuracy)
+
+
+def _train_accuracy(cell: Cell) -> Entry:
+    return number(cell.utility.train_accuracy if cell.utility else None, percent)
+
+
+def cost_table(results: Results, run: RunRecord | None) -> Table:
+    """What each model costs, in MACs and in FLOPs."""
+    size = results.dataset.image_size
+    reference = results.costs[0].reference_size if results.costs else 224
+    columns = (
+        Column("Model", numeric=False),
+        Column("Parameters"),
+        Column("trainable"),
+        Column(f"MACs at {size} px"),
+        Column(f"FLOPs at {size} px", "2 \u00d7 MACs"),
+        Column(f"MACs at {reference} px", "the size at which published figures are counted"),
+        Column(f"FLOPs at {reference} px", "2 \u00d7 MACs"),
+        Column("p50 ms", "median latency of one image, batch 1"),
+        Column("p95 ms"),
+    )
+    speeds = {speed.model: speed for speed in run.latencies} if run else {}
+    most = max((cost.macs for cost in results.costs), default=0) or 1
+    rows = [_cost_row(cost, speeds.get(cost.model), most) for cost in results.costs]
+    return Table("cost", "Cost of one image", columns, tuple(rows))
+
+
+def _cost_row(cost: Cost, speed: Latency | None, most: int) -> tuple[Entry, ...]:
+    return (
+        words(cost.model),
+        count(cost.params_total),
+        count(cost.params_trainable),
+        Entry(short(cost.macs), cost.macs, f"{cost.macs:,}", Bar(0, round(cost.macs / most, 3), 0)),
+        Entry(short(cost.flops), cost.flops, f"{cost.flops:,}"),
+        Entry(short(cost.reference_macs), cost.reference_macs, f"{cost.reference_macs:,}"),
+        Entry(short(cost.reference_flops), cost.reference_flops, f"{cost.reference_flops:,}"),
+        number(speed.p50_ms if speed else None, _milliseconds),
+        number(speed.p95_ms if speed else None, _milliseconds),
+    )
+
+
+def splits_table(results: Results) -> Table:
+    """Rows of each split and class."""
+    data = results.dataset
+    splits = (("Pool (train)", data.pool), ("Test", data.test), ("Population", data.population))
+    columns = [Column("Split", numeric=False), Column("Images"), Column("Subjects"), *map(Column, data.classes)]
+    rows = [_split_row(name, split) for name, split in splits]
+    return Table("splits", "Images of each split and class", tuple(columns), tuple(rows))
+
+
+def _split_row(name: str, split: SplitSummary) -> tuple[Entry, ...]:
+    counts = [_class_count(rows, split.rows) for rows in split.per_class]
+    return (words(name), count(split.rows), count(split.subjects), *counts)
+
+
+def _class_count(rows: int, total: int) -> Entry:
+    share = rows / total if total else 0.0
+    return Entry(f"{rows:,}", rows, percent(share) if total else UNKNOWN, Bar(0, round(share, 3), 0) if total else None)
+
+
+def corruption_table(results: Results) -> Table:
+    """What each label attack really did; label attacks with the same outcome stand in one line."""
+    columns = (
+        Column("Label attack", numeric=False),
+        Column("Seed"),
+        Column("Realised rate"),
+        Column("Corrupted rows"),
+        Column("SHA-256 of the labels", numeric=False),
+    )
+    found = {(cell.label_attack, cell.seed): cell.corruption for cell in results.cells if cell.corruption}
+    rows = [
+        (
+            words(name),
+            number(seed, _plain),
+            number(done.rate, percent),
+            count(done.corrupted_rows),
+            words(done.labels_sha256[:12]),
+        )
+        for (name, seed), done in found.items()
+    ]
+    return Table("corruptions", "Realised label noise", columns, tuple(rows))

@@ -1,0 +1,93 @@
+"""The results as one tidy table: a row per cell and membership attack; a cell without attacks has one row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from fer_audit.results import AttackResult, Cell, Cost, Estimate, Privacy, Results, Utility
+
+Row = dict[str, Any]
+
+TPR_LEVELS = ("0.01", "0.001")
+
+
+def tidy_rows(results: Results) -> list[Row]:
+    """Rows with the same columns in the same order; what a cell does not have is None."""
+    costs = {cost.model: cost for cost in results.costs}
+    return [row for cell in results.cells for row in _cell_rows(cell, costs.get(cell.model))]
+
+
+def tidy_csv(results: Results) -> str:
+    """`tidy_rows` as CSV text; floats are written so that they read back as the same number."""
+    rows = tidy_rows(results)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["cell"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _cell_rows(cell: Cell, cost: Cost | None) -> list[Row]:
+    left = _identity(cell) | _cost(cost) | _utility(cell.utility) | _privacy(cell.privacy)
+    attacks = cell.privacy.attacks if cell.privacy else []
+    return [left | _attack(attack) for attack in attacks] or [left | _attack(None)]
+
+
+def _identity(cell: Cell) -> Row:
+    return {
+        "cell": cell.id,
+        "model": cell.model,
+        "augmentation": cell.augmentation,
+        "label_attack": cell.label_attack,
+        "noise_rate": cell.noise_rate,
+        "seed": cell.seed,
+        "status": cell.status,
+        "error": cell.error.strip().partition("\n")[0],
+    }
+
+
+def _cost(cost: Cost | None) -> Row:
+    names = [name for name in Cost.model_fields if name != "model"]
+    return {name: getattr(cost, name) if cost else None for name in names}
+
+
+def _utility(utility: Utility | None) -> Row:
+    return {
+        **_estimate("accuracy", utility.accuracy if utility else None),
+        **_estimate("balanced_accuracy", utility.balanced_accuracy if utility else None),
+        "train_accuracy": utility.train_accuracy if utility else None,
+    }
+
+
+def _privacy(privacy: Privacy | None) -> Row:
+    return {
+        "references": privacy.references if privacy else None,
+        **_estimate("member_accuracy", privacy.member_accuracy if privacy else None),
+        **_estimate("nonmember_accuracy", privacy.nonmember_accuracy if privacy else None),
+        **_estimate("privacy_test_accuracy", privacy.test_accuracy if privacy else None),
+    }
+
+
+def _attack(attack: AttackResult | None) -> Row:
+    row: Row = {
+        "attack": attack.attack.name if attack else None,
+        "attack_params": json.dumps(attack.attack.params, sort_keys=True) if attack else None,
+        "threat_model": attack.threat_model if attack else None,
+        **_estimate("auc", attack.auc if attack else None),
+        "auc_spread": attack.auc_spread if attack else None,
+    }
+    for name in ("tp", "fp", "fn", "tn"):
+        row[name] = getattr(attack.confusion, name) if attack else None
+    for name in ("fpr", "fnr", "tpr", "advantage"):
+        row |= _estimate(name, getattr(attack, name) if attack else None)
+    for level in TPR_LEVELS:
+        row |= _estimate(f"tpr_at_fpr_{level}", attack.tpr_at_fpr.get(level) if attack else None)
+    return row
+
+
+def _estimate(name: str, estimate: Estimate | None) -> Row:
+    keys = (("", "value"), ("_low", "low"), ("_high", "high"))
+    return {f"{name}{suffix}": getattr(estimate, field) if estimate else None for suffix, field in keys}

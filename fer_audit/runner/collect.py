@@ -1,0 +1,185 @@
+"""From stored trainings to results: accuracies, attacks and what they depend on. Nothing here trains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+import fer_audit
+from fer_audit.data.dataset import Rows
+from fer_audit.grid import chain_label
+from fer_audit.metrics.accuracy import accuracy, balanced_accuracy, confusion_matrix, per_class_recall
+from fer_audit.plan import Plan, PlannedCell
+from fer_audit.results import (
+    Cell,
+    Corruption,
+    Cost,
+    DatasetSummary,
+    Epoch,
+    PluginRecord,
+    Privacy,
+    Provenance,
+    Results,
+    SplitSummary,
+    Utility,
+)
+from fer_audit.runner.privacy import measure_privacy
+from fer_audit.runner.sheets import write_sheets
+from fer_audit.specs import PluginIdentity, cost_key
+from fer_audit.store import Store, array_digest
+
+#: Packages whose versions the page names.
+_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "imgaug", "opencv-python", "pillow", "plotly")
+
+
+def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path, console: Console) -> Results:
+    """The results of everything in the store that `plan` wants; `failures` explains what is absent."""
+    cells = []
+    with console.status("attacking") if console.is_terminal else console.capture():
+        for cell in plan.cells:
+            cells.append(_collect_cell(plan, store, cell, failures))
+    return Results(
+        grid=plan.grid.name,
+        include_images=plan.grid.include_images,
+        dataset=_dataset(plan),
+        costs=_costs(plan, store),
+        cells=cells,
+        sheets=write_sheets(plan, folder),
+        provenance=_provenance(plan),
+    )
+
+
+def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str]) -> Cell:
+    wanted = (cell.utility, *cell.privacy)
+    failed = next((key for key in wanted if key in failures), None)
+    absent = next((key for key in wanted if not store.has("trainings", key)), None)
+    status, error = "done", ""
+    if failed or absent:
+        status, error = ("failed", failures[failed]) if failed else ("missing", "not trained yet")
+    utility = _utility(plan, store, cell) if cell.utility not in failures and absent != cell.utility else None
+    privacy = None if failed or absent or cell.keep is None else _privacy(plan, store, cell, cell.keep)
+    return Cell.model_validate(
+        {
+            "id": cell.id,
+            "model": cell.model.label,
+            "augmentation": chain_label(cell.chain),
+            "label_attack": cell.label_attack.label,
+            "noise_rate": cell.labels.corruption.rate if cell.labels.corruption else 0.0,
+            "seed": cell.seed,
+            "model_plugin": _record(cell.model_identity),
+            "augmentation_plugins": [_record(identity) for identity in cell.augmentation_identities],
+            "label_attack_plugin": _label_attack(cell),
+            "corruption": _corruption(cell),
+            "status": status,
+            "error": error,
+            "utility": utility,
+            "privacy": privacy,
+        }
+    )
+
+
+def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
+    folder = store.path("trainings", cell.utility)
+    labels = np.asarray(plan.data.test.labels)
+    predicted = np.load(folder / "test.npy").argmax(axis=1)
+    fitted = np.load(folder / "pool.npy")[:, 0].argmax(axis=1)
+    classes = len(plan.data.classes)
+    history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+    return Utility(
+        training=cell.utility,
+        accuracy=accuracy(labels, predicted, plan.data.test.subjects),
+        balanced_accuracy=balanced_accuracy(labels, predicted, classes),
+        per_class=per_class_recall(labels, predicted, classes),
+        confusion=confusion_matrix(labels, predicted, classes).tolist(),
+        train_accuracy=float((fitted == cell.labels.given).mean()),
+        history=[Epoch.model_validate(epoch) for epoch in history],
+    )
+
+
+def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_]) -> Privacy:
+    folders = [store.path("trainings", key) for key in cell.privacy]
+    return measure_privacy(
+        store,
+        plan.attacks,
+        plan.data,
+        keep=keep,
+        given=cell.labels.given,
+        trainings=cell.privacy,
+        folders=folders,
+        queries=plan.grid.privacy.queries,
+        seed=cell.seed,
+    )
+
+
+def _record(identity: PluginIdentity) -> PluginRecord:
+    return PluginRecord(name=identity.name, params=identity.params, source=identity.source)
+
+
+def _label_attack(cell: PlannedCell) -> PluginRecord | None:
+    attack = cell.labels.attack
+    return None if attack is None else _record(PluginIdentity(**attack.identity()))
+
+
+def _corruption(cell: PlannedCell) -> Corruption | None:
+    corruption = cell.labels.corruption
+    if corruption is None:
+        return None
+    return Corruption(
+        rate=corruption.rate,
+        corrupted_rows=int(corruption.corrupted.sum()),
+        matrix=corruption.matrix.tolist(),
+        labels_sha256=array_digest(corruption.labels),
+    )
+
+
+def _dataset(plan: Plan) -> DatasetSummary:
+    data = plan.data
+    return DatasetSummary(
+        plugin=_record(PluginIdentity(**plan.dataset.identity())),
+        classes=list(data.classes),
+        image_size=plan.grid.training.image_size,
+        digest=data.digest(),
+        drawn=data.drawn,
+        pool=_split(data.pool, len(data.classes)),
+        test=_split(data.test, len(data.classes)),
+        population=_split(data.population, len(data.classes)),
+    )
+
+
+def _split(rows: Rows, classes: int) -> SplitSummary:
+    return SplitSummary(
+        rows=len(rows),
+        per_class=np.bincount(rows.labels, minlength=classes).tolist(),
+        subjects=None if rows.subjects is None else len(np.unique(rows.subjects)),
+    )
+
+
+def _costs(plan: Plan, store: Store) -> list[Cost]:
+    costs = {}
+    programs = {program.model.model_dump_json(): program for program in plan.programs.values()}
+    for cell in plan.cells:
+        value = store.read_json("costs", cost_key(programs[cell.model_identity.model_dump_json()]))
+        if value is not None:
+            costs[cell.model.label] = Cost(model=cell.model.label, **value)
+    return list(costs.values())
+
+
+def _provenance(plan: Plan) -> Provenance:
+    return Provenance(
+        fer_audit=fer_audit.__version__,
+        python=platform.python_version(),
+        packages={name: metadata.version(name) for name in _PACKAGES},
+        platform=f"{platform.system()} {platform.machine()}",
+        grid_text=plan.file.text,
+        grid_sha256=hashlib.sha256(plan.file.text.encode()).hexdigest(),
+        recipe=plan.grid.training.model_dump(mode="json"),
+        seeds=list(plan.grid.seeds),
+    )

@@ -1,0 +1,117 @@
+"""What a run shows while it lasts: bars on a terminal, a line a training elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from fer_audit.runner.engines.local import Event, Failed, Finished, Started, Stepped
+
+SecondsLeft = Callable[[], float]
+
+
+class RunProgress(Protocol):
+    """A listener to the events of a run."""
+
+    def __enter__(self) -> RunProgress: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def hear(self, event: Event, seconds_left: SecondsLeft) -> None:
+        """Shows `event`; `seconds_left` estimates the time to the end."""
+
+
+def progress_for(console: Console, total: int) -> RunProgress:
+    """Bars where `console` is a terminal, plain lines where it is a file or a pipe."""
+    return TerminalProgress(console, total) if console.is_terminal else PlainProgress(console, total)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words short enough for a line: `8 s`, `3 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{max(1, math.ceil(seconds))} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class TerminalProgress:
+    """One bar for the whole run and one for each worker's training."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        """Bars for `total` trainings."""
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=False,
+        )
+        self._all = self._bars.add_task("trainings", total=total, left="")
+        self._workers: dict[int, TaskID] = {}
+
+    def __enter__(self) -> TerminalProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for task in self._workers.values():
+            self._bars.remove_task(task)
+        self._bars.stop()
+
+    def hear(self, event: Event, seconds_left: SecondsLeft) -> None:
+        """Moves the bars."""
+        if isinstance(event, Started):
+            task = self._workers.get(event.worker)
+            if task is None:
+                self._workers[event.worker] = self._bars.add_task(event.training.title, total=None, left="")
+            else:
+                self._bars.reset(task, description=event.training.title, total=None, left="")
+        elif isinstance(event, Stepped):
+            task = self._workers[event.worker]
+            self._bars.update(task, completed=event.done, total=event.steps, left="steps")
+        else:
+            self._bars.update(self._all, advance=1, left=f"about {duration(seconds_left())} left")
+            if isinstance(event, Failed):
+                self._bars.console.print(_failure(event), style="red", markup=False, highlight=False)
+
+
+class PlainProgress:
+    """One line for each training that ends."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        """Lines for `total` trainings."""
+        self._console = console
+        self._total = total
+        self._ended = 0
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def hear(self, event: Event, seconds_left: SecondsLeft) -> None:
+        """Prints a line where a training ended."""
+        if not isinstance(event, Finished | Failed):
+            return
+        self._ended += 1
+        place = f"[{self._ended:>{len(str(self._total))}}/{self._total}]"
+        if isinstance(event, Failed):
+            self._print(f"{place} {_failure(event)}")
+        else:
+            left = f"about {duration(seconds_left())} left" if self._ended < self._total else "all trained"
+            self._print(f"{place} {event.seconds:5.1f} s  {event.training.title}  ({left})")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _failure(event: Failed) -> str:
+    reason = next((line for line in reversed(event.error.strip().splitlines()) if line.strip()), "unknown reason")
+    return f"failed: {event.training.title}: {reason}"

@@ -1,0 +1,43 @@
+"""How fast programs train on this machine, as measured by earlier trainings in the store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fer_audit.plan import Rate
+from fer_audit.results import write_text
+from fer_audit.runner.engines.local import Finished
+from fer_audit.store import Store
+
+#: Weight of the newest training; older ones fade, so that a busy hour does not spoil the estimates for ever.
+_NEWEST = 0.3
+
+
+class Rates:
+    """Measured rates by program key. They serve estimates only: nothing that is computed depends on them."""
+
+    def __init__(self, store: Store) -> None:
+        """Reads what `store` knows; a file that can't be read means that nothing is known."""
+        self._path: Path = store.root / "rates.json"
+        self.known: dict[str, Rate] = {}
+        try:
+            for key, (images_per_second, start) in json.loads(self._path.read_text(encoding="utf-8")).items():
+                self.known[key] = Rate(float(images_per_second), float(start), overhead_seconds=0.0)
+        except (OSError, ValueError, TypeError, AttributeError):
+            self.known = {}
+
+    def learn(self, event: Finished) -> None:
+        """Takes the time of a finished training into account."""
+        key = event.training.spec.program.key
+        speed = event.training.images / max(event.seconds, 1e-6)
+        old = self.known.get(key)
+        start = event.start_seconds if event.start_seconds > 1 else (old.start_seconds if old else 1.0)
+        if old is not None:
+            speed = _NEWEST * speed + (1 - _NEWEST) * old.images_per_second
+        self.known[key] = Rate(speed, start, overhead_seconds=0.0)
+
+    def save(self) -> None:
+        """Keeps the rates for the next run."""
+        rows = {key: (rate.images_per_second, rate.start_seconds) for key, rate in self.known.items()}
+        write_text(self._path, json.dumps(rows, indent=1))

@@ -1,0 +1,165 @@
+"""Running a plan: train what is missing, time one image, and write the results."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from fer_audit.errors import StoreError
+from fer_audit.plan import Plan, seconds_left
+from fer_audit.plugins import content_key
+from fer_audit.results import Latency, RunRecord, write_results, write_run
+from fer_audit.runner.collect import collect
+from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
+from fer_audit.runner.progress import progress_for
+from fer_audit.runner.rates import Rates
+from fer_audit.specs import ProgramSpec, Training
+from fer_audit.store import Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    folder: Path
+    trained: int
+    reused: int
+    failed_cells: int
+
+
+def worker_count(plan: Plan, asked: int | None = None) -> int:
+    """Worker processes: `asked`, or the grid's, or one a core."""
+    wanted = asked if asked is not None else plan.grid.resources.workers
+    return len(os.sched_getaffinity(0)) if wanted == "auto" else wanted
+
+
+def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: Console, command: str) -> Outcome:
+    """Trains what is missing and writes results.json, run.json and the contact sheets to `folder`."""
+    began, started = time.perf_counter(), datetime.now(UTC)
+    _make_folder(folder)
+    store.clean_temporary()
+    reused = len(plan.done)
+    failures: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    with LocalEngine(store, plan.file.plugin_folders, workers) as engine:
+        _train(plan, store, engine, console, failures, seconds)
+        latencies = _latencies(plan, store, engine)
+    results = collect(plan, store, failures, folder, console)
+    write_results(results, folder / "results.json")
+    failed_cells = sum(cell.status != "done" for cell in results.cells)
+    commit, dirty = _git_state(plan.file.base)
+    record = RunRecord(
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - began, 1),
+        command=command,
+        machine=_machine(),
+        workers=workers,
+        git_commit=commit,
+        git_dirty=dirty,
+        trained=len(seconds),
+        reused=reused,
+        failed=len(failures),
+        training_seconds=seconds,
+        latencies=latencies,
+    )
+    write_run(record, folder / "run.json")
+    console.print(
+        f"{len(seconds)} trained, {reused} taken from the store, {len(failures)} failed, in {record.seconds:.0f} s",
+        markup=False,
+        highlight=False,
+    )
+    return Outcome(folder, len(seconds), reused, failed_cells)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"can't write the report to {folder}: {error.strerror}; choose another folder with --reports"
+        raise StoreError(reason) from None
+
+
+def _train(
+    plan: Plan,
+    store: Store,
+    engine: LocalEngine,
+    console: Console,
+    failures: dict[str, str],
+    seconds: dict[str, float],
+) -> None:
+    waiting: dict[str, Training] = {training.key: training for training in plan.missing}
+    if not waiting:
+        return
+    rates = Rates(store)
+    try:
+        with progress_for(console, len(waiting)) as progress:
+            for event in engine.run(list(waiting.values())):
+                if isinstance(event, Finished):
+                    del waiting[event.training.key]
+                    rates.learn(event)
+                    seconds[event.training.key] = round(event.seconds, 3)
+                elif isinstance(event, Failed):
+                    del waiting[event.training.key]
+                    failures[event.training.key] = event.error
+                    store.record_failure(event.training.key, f"{event.training.title}\n{event.error}\n")
+                progress.hear(event, lambda: seconds_left(list(waiting.values()), rates.known, engine.workers))
+    finally:
+        rates.save()
+
+
+def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
+    """The latency of each model, measured once for a store and a machine."""
+    models = {program.model.name + content_key(program.model.params): program for program in plan.programs.values()}
+    programs = {_latency_key(program): program for program in models.values()}
+    unknown = [program for key, program in programs.items() if not store.has("latencies", key)]
+    if unknown:
+        for program, message in engine.measure_latency(unknown):
+            value = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
+            store.write_json("latencies", _latency_key(program), value)
+    labels = {content_key(cell.model_identity.model_dump()): cell.model.label for cell in plan.cells}
+    latencies = []
+    for key, program in programs.items():
+        value = store.read_json("latencies", key)
+        if value is not None:
+            label = labels[content_key(program.model.model_dump())]
+            latencies.append(Latency(model=label, image_size=program.input_shape[0], **value))
+    return latencies
+
+
+def _latency_key(program: ProgramSpec) -> str:
+    return content_key(["latency", program.model.model_dump(), program.input_shape, program.classes, _machine()])
+
+
+def _machine() -> str:
+    """The machine in a few words: processor, cores, system."""
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
+    except OSError:
+        return f"{processor}, {os.cpu_count()} cores, {platform.system()}"
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def _git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """Commit of the checkout around `folder`, and whether it has changes; None where there is none."""
+    git = shutil.which("git")
+    if git is None:
+        return None, None
+
+    def ask(*words: str) -> str | None:
+        answer = subprocess.run([git, *words], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    status = ask("status", "--porcelain") if commit else None
+    return commit, None if status is None else bool(status)

@@ -1,0 +1,76 @@
+"""Optimizers as one fused update a variable, with the arithmetic of their Keras namesakes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from fer_audit.specs import ProgramSpec
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+
+
+class Optimizer:
+    """AdamW (Loshchilov & Hutter 2019), Adam (Kingma & Ba 2015) or SGD with momentum, as in keras.optimizers."""
+
+    def __init__(self, spec: ProgramSpec, variables: list[tf.Variable]) -> None:
+        """Makes the slots for `variables`; hyper-parameters are those of `spec`."""
+        self._spec = spec
+        self._variables = variables
+        count = 1 if spec.optimizer == "sgd" else 2
+        self._slots = [[tf.Variable(tf.zeros_like(v), trainable=False) for _ in range(count)] for v in variables]
+
+    def reset(self) -> None:
+        """Forgets everything, as if no step had been made."""
+        for slots in self._slots:
+            for slot in slots:
+                slot.assign(tf.zeros_like(slot))
+
+    @staticmethod
+    def scalars(step: int, learning_rate: float) -> npt.NDArray[np.float32]:
+        """What `apply` needs at `step` (1 is the first): learning rate, beta_1^step, beta_2^step, float32 (3,)."""
+        return np.array([learning_rate, _BETA_1**step, _BETA_2**step], dtype=np.float32)
+
+    def apply(self, gradients: list[Any], scalars: Any) -> None:
+        """One update of all variables; called while tracing."""
+        for variable, slots, gradient in zip(self._variables, self._slots, gradients, strict=True):
+            if self._spec.optimizer == "sgd":
+                self._apply_sgd(variable, slots, gradient, scalars)
+            else:
+                self._apply_adam(variable, slots, gradient, scalars)
+
+    def _apply_sgd(self, variable: tf.Variable, slots: list[tf.Variable], gradient: Any, scalars: Any) -> None:
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=slots[0].handle,
+            lr=scalars[0],
+            grad=gradient,
+            momentum=self._spec.momentum,
+        )
+
+    def _apply_adam(self, variable: tf.Variable, slots: list[tf.Variable], gradient: Any, scalars: Any) -> None:
+        if self._spec.weight_decay:
+            variable.assign_sub(variable * (scalars[0] * self._spec.weight_decay))
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=slots[0].handle,
+            v=slots[1].handle,
+            beta1_power=scalars[1],
+            beta2_power=scalars[2],
+            lr=scalars[0],
+            beta1=_BETA_1,
+            beta2=_BETA_2,
+            epsilon=_EPSILON,
+            grad=gradient,
+        )
+
+
+def learning_rate(base: float, schedule: str, step: int, steps: int) -> float:
+    """The rate at `step` (0 is the first) of `steps`: `constant`, or half a cosine from `base` to zero."""
+    if schedule == "constant":
+        return base
+    return base * 0.5 * (1.0 + math.cos(math.pi * step / steps))

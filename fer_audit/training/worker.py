@@ -1,0 +1,181 @@
+"""The worker process: takes jobs from standard input, one JSON a line, and tells of them on standard output.
+
+A job is `{"training": <TrainingSpec>}` or `{"latency": <ProgramSpec>}`. A worker keeps the program of its last job, so
+jobs that share one follow each other without tracing. When standard input closes, whoever gave the jobs is gone or
+content, and the worker ends at once; a training under way leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import numpy as np
+
+from fer_audit.augmentations.augmentation import Augmentation
+from fer_audit.data.cached import open_cached
+from fer_audit.data.dataset import FaceData
+from fer_audit.errors import FerAuditError
+from fer_audit.models.model import Model
+from fer_audit.plugins import Plugin, Registry, source_digest
+from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingSpec
+from fer_audit.store import Store
+
+#: Seconds between two reports on the steps of a training.
+_REPORT_EVERY = 0.25
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class Worker:
+    """One process's share of the work: the program that is compiled now, and the dataset that is mapped."""
+
+    def __init__(self, store: Store, registry: Registry, send: Send) -> None:
+        """A worker on `store`, reporting through `send`."""
+        self._store = store
+        self._registry = registry
+        self._send = send
+        self._data: tuple[str, FaceData] | None = None
+        self._program: tuple[str, Any] | None = None
+
+    def train(self, job: dict[str, Any]) -> None:
+        """Runs one training and keeps its artefact."""
+        from fer_audit.training.fit import fit
+
+        spec = TrainingSpec.model_validate(job)
+        key = spec.key
+        began = time.perf_counter()
+        program = self._compiled(spec.program)
+        started = time.perf_counter()
+        fitted = fit(
+            program,
+            spec,
+            self._dataset(spec.data),
+            self._store.read_array(spec.rows),
+            self._store.read_array(spec.labels),
+            [cast("Augmentation", self._rebuild(identity)) for identity in spec.augmentations],
+            self._report(key),
+        )
+        self._store.write("trainings", key, fitted.save)
+        ended = time.perf_counter()
+        self._send({"event": "done", "key": key, "start_seconds": started - began, "seconds": ended - started})
+
+    def measure_latency(self, job: dict[str, Any]) -> None:
+        """Times the inference of one image with the program of the job."""
+        from fer_audit.metrics.compute import measure_latency
+
+        spec = ProgramSpec.model_validate(job)
+        program = self._compiled(spec)
+        time_of_one = measure_latency(program.logits, spec.input_shape)
+        self._send({"event": "latency", "program": spec.key, **time_of_one._asdict()})
+
+    def _compiled(self, spec: ProgramSpec) -> Any:
+        from fer_audit.training.costs import keep_cost
+        from fer_audit.training.program import Program
+
+        if self._program is None or self._program[0] != spec.key:
+            self._program = None  # frees the last program before the next one is built
+            model = cast("Model", self._rebuild(spec.model))
+            program = Program(spec, model)
+            keep_cost(self._store, spec, model, program.network)
+            program.warm_up()
+            self._program = (spec.key, program)
+        return self._program[1]
+
+    def _dataset(self, fingerprint: str) -> FaceData:
+        if self._data is None or self._data[0] != fingerprint:
+            self._data = (fingerprint, open_cached(self._store, fingerprint))
+        return self._data[1]
+
+    def _rebuild(self, identity: PluginIdentity) -> Plugin:
+        plugin = self._registry.create(identity.kind, identity.name, identity.params)
+        if source_digest(type(plugin)) != identity.source:
+            raise FerAuditError(f"the source of {identity.kind} {identity.name!r} changed during the run; run again")
+        return plugin
+
+    def _report(self, key: str) -> Callable[[int, int], None]:
+        last = 0.0
+
+        def on_step(done: int, steps: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _REPORT_EVERY or done == steps:
+                last = now
+                self._send({"event": "step", "key": key, "done": done, "steps": steps})
+
+        return on_step
+
+
+def main() -> None:
+    """Runs jobs until standard input closes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--plugins", type=Path, action="append", default=[])
+    arguments = parser.parse_args()
+    send = _take_standard_output()
+    jobs = _read_jobs()
+    worker = Worker(Store(arguments.store), Registry.load(arguments.plugins), send)
+    _prepare_tensorflow()
+    send({"event": "ready"})
+    while True:
+        _perform(worker, jobs.get(), send)
+
+
+def _perform(worker: Worker, job: dict[str, Any], send: Send) -> None:
+    try:
+        if "training" in job:
+            worker.train(job["training"])
+        else:
+            worker.measure_latency(job["latency"])
+    except FerAuditError as error:
+        send({"event": "failed", "error": str(error)})
+    except BaseException:  # noqa: BLE001 - a plug-in may raise anything, sys.exit included; only its cell fails
+        send({"event": "failed", "error": traceback.format_exc(limit=-8)})
+
+
+def _take_standard_output() -> Send:
+    """Keeps standard output for events; what plug-ins print goes to standard error, which is the log."""
+    events: TextIO = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def send(event: dict[str, Any]) -> None:
+        events.write(json.dumps(event) + "\n")
+        events.flush()
+
+    return send
+
+
+def _read_jobs() -> queue.Queue[dict[str, Any]]:
+    jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            jobs.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=read, name="jobs", daemon=True).start()
+    return jobs
+
+
+def _prepare_tensorflow() -> None:
+    """One thread a worker: many small ops gain little from more, and their sums then always add up in one order."""
+    import cv2
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    cv2.setNumThreads(1)
+    np.seterr(all="ignore")
+
+
+if __name__ == "__main__":
+    main()

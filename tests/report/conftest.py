@@ -1,0 +1,270 @@
+"""Results as a grid could leave them; every number is made up by a formula."""
+
+import math
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fer_audit.results import (
+    AttackResult,
+    Cell,
+    Confusion,
+    Corruption,
+    Cost,
+    DatasetSummary,
+    Epoch,
+    Estimate,
+    ImageSheet,
+    Latency,
+    PluginRecord,
+    Privacy,
+    Provenance,
+    Results,
+    Roc,
+    RunRecord,
+    SplitSummary,
+    TargetResult,
+    Utility,
+    write_results,
+    write_run,
+)
+
+CLASSES = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger"]
+MODELS = ["ghostface", "mobilenet-v2"]
+AUGMENTATIONS = ["none", "randaug", "mixup", "randaug+mixup"]
+RATES = [0.0, 0.2]
+ATTACKS = {"shadow-mia": 0.02, "loss-threshold": 0.0, "confidence-entropy": -0.015}
+TEST_ROWS, MEMBERS = 700, 480
+
+
+def estimate(value: float, n: int) -> Estimate:
+    half = 1.96 * math.sqrt(max(value * (1 - value), 0.001) / n)
+    return Estimate(value=value, low=max(0.0, value - half), high=min(1.0, value + half), n=n, method="fixture")
+
+
+def roc(auc: float) -> Roc:
+    exponent = (1 - auc) / auc
+    fpr = [0.0, *(round(10 ** (-2.7 + 2.7 * step / 100), 6) for step in range(101))]
+    return Roc(fpr=fpr, tpr=[value**exponent for value in fpr])
+
+
+def attack(name: str, auc: float) -> AttackResult:
+    targets = 4
+    tp, fp = round(MEMBERS * (auc + 0.02)), round(MEMBERS * (1 - auc))
+    one = Confusion(tp=tp // targets, fp=fp // targets, fn=(MEMBERS - tp) // targets, tn=(MEMBERS - fp) // targets)
+    return AttackResult(
+        attack=PluginRecord(name=name, params={}),
+        threat_model="logits",
+        auc=estimate(auc, MEMBERS),
+        auc_spread=0.011,
+        tpr_at_fpr={
+            "0.01": estimate(0.01 + (auc - 0.5) / 5, MEMBERS),
+            "0.001": Estimate(value=None, n=MEMBERS, note="not resolvable (needs at least 1,000)"),
+        },
+        confusion=Confusion(tp=tp, fp=fp, fn=MEMBERS - tp, tn=MEMBERS - fp),
+        fpr=estimate(fp / MEMBERS, MEMBERS),
+        fnr=estimate(1 - tp / MEMBERS, MEMBERS),
+        tpr=estimate(tp / MEMBERS, MEMBERS),
+        advantage=Estimate(value=(tp - fp) / MEMBERS, low=(tp - fp) / MEMBERS - 0.06, high=(tp - fp) / MEMBERS + 0.06),
+        roc=roc(auc),
+        targets=[
+            TargetResult(target=target, auc=estimate(auc, MEMBERS // targets), threshold=0.4, confusion=one)
+            for target in range(targets)
+        ],
+        notes=["disgust has 3 rows in the references; their attack model is shared"] if name == "shadow-mia" else [],
+    )
+
+
+def utility(accuracy: float, rate: float) -> Utility:
+    recalls = [min(0.97, max(0.05, accuracy + 0.18 * math.cos(2.1 * place))) for place in range(len(CLASSES))]
+    rows = [180, 160, 110, 100, 70, 30, 50]
+    confusion = []
+    for true, (recall, count) in enumerate(zip(recalls, rows, strict=True)):
+        right = round(recall * count)
+        others = [(count - right) // 6 + (place < (count - right) % 6) for place in range(6)]
+        confusion.append([*others[:true], right, *others[true:]])
+    epochs = 12
+    history = [
+        Epoch(
+            train_loss=1.95 * math.exp(-0.13 * e) + rate,
+            train_accuracy=1 - 0.86 * math.exp(-0.16 * e) - rate,
+            test_loss=1.9 * math.exp(-0.1 * e) + 0.004 * e * e + rate,
+            test_accuracy=accuracy - (accuracy - 0.15) * math.exp(-0.35 * e),
+        )
+        for e in range(epochs)
+    ]
+    return Utility(
+        training="0" * 64,
+        accuracy=estimate(accuracy, TEST_ROWS),
+        balanced_accuracy=estimate(accuracy - 0.034, TEST_ROWS),
+        per_class=[estimate(recall, count) for recall, count in zip(recalls, rows, strict=True)],
+        confusion=confusion,
+        train_accuracy=min(0.99, accuracy + 0.2),
+        history=history,
+    )
+
+
+def privacy(accuracy: float, auc: float, attacks: dict[str, float]) -> Privacy:
+    return Privacy(
+        trainings=["1" * 64] * 4,
+        references=3,
+        queries=["identity", "flip"],
+        member_accuracy=estimate(min(0.99, accuracy + 1.3 * (auc - 0.5)), MEMBERS),
+        nonmember_accuracy=estimate(accuracy - 0.05, MEMBERS),
+        test_accuracy=estimate(accuracy - 0.06, TEST_ROWS),
+        attacks=[attack(name, auc + shift) for name, shift in attacks.items()],
+    )
+
+
+def corruption(rate: float) -> Corruption:
+    size = len(CLASSES)
+    matrix = [[1 - rate if true == given else rate / (size - 1) for given in range(size)] for true in range(size)]
+    return Corruption(rate=rate, corrupted_rows=round(rate * 960), matrix=matrix, labels_sha256="ab" * 32)
+
+
+def cell(model: str, augmentation: str, rate: float, seed: int, attacks: dict[str, float]) -> Cell:
+    gain = {"none": 0.0, "randaug": 0.05, "mixup": 0.02, "randaug+mixup": 0.06}[augmentation]
+    hush = {"none": 0.0, "randaug": 0.05, "mixup": 0.085, "randaug+mixup": 0.12}[augmentation]
+    heavy = 0.04 if model == "mobilenet-v2" else 0.0
+    jitter = 0.006 * math.sin(7.3 * seed + 3 * len(augmentation) + 11 * rate + len(model))
+    noise = None if rate == 0 else PluginRecord(name="label-noise", params={"rate": rate})
+    accuracy = 0.66 + heavy + gain - 0.75 * rate * (1 - 3 * gain) + jitter
+    auc = 0.655 + heavy / 2 + 0.6 * rate - hush + jitter
+    label_attack = f"label-noise(rate={rate})" if rate else "none"
+    chain = [] if augmentation == "none" else [PluginRecord(name=name) for name in augmentation.split("+")]
+    return Cell(
+        id=f"synthface/{model}/{augmentation}/{label_attack}/seed{seed}",
+        model=model,
+        augmentation=augmentation,
+        label_attack=label_attack,
+        noise_rate=rate,
+        seed=seed,
+        model_plugin=PluginRecord(name=model),
+        augmentation_plugins=chain,
+        label_attack_plugin=noise,
+        corruption=corruption(rate) if rate else None,
+        status="done",
+        utility=utility(accuracy, rate),
+        privacy=privacy(accuracy, auc, attacks) if attacks else None,
+    )
+
+
+def cost(model: str, macs: int, params: int) -> Cost:
+    return Cost(
+        model=model,
+        image_size=48,
+        params_total=params,
+        params_trainable=params - 7489,
+        macs=macs,
+        flops=2 * macs,
+        reference_size=224,
+        reference_macs=21 * macs,
+        reference_flops=42 * macs,
+    )
+
+
+def split(rows: int) -> SplitSummary:
+    shares = [0.25, 0.23, 0.16, 0.14, 0.1, 0.05]
+    counts = [round(rows * share) for share in shares]
+    return SplitSummary(rows=rows, per_class=[*counts, rows - sum(counts)], subjects=rows // 12)
+
+
+def provenance(seeds: list[int]) -> Provenance:
+    return Provenance(
+        fer_audit="0.0.fixture",
+        python="3.11.0",
+        packages={"tensorflow": "2.21.0", "keras": "3.15.0", "numpy": "1.26.4"},
+        platform="Linux x86_64",
+        grid_text="# a fixture, not a run\nname: fixture\nmodels: [ghostface, mobilenet-v2]\n",
+        grid_sha256="cd" * 32,
+        recipe={"image_size": 48, "epochs": 12, "batch_size": 64, "optimizer": "adamw"},
+        seeds=seeds,
+    )
+
+
+def build(seeds: tuple[int, ...] = (0,), attacks: dict[str, float] = ATTACKS) -> Results:
+    cells = [
+        cell(model, augmentation, rate, seed, attacks)
+        for model in MODELS
+        for augmentation in AUGMENTATIONS
+        for rate in RATES
+        for seed in seeds
+    ]
+    sheets = [
+        ImageSheet(kind=kind, title=title, caption="Noise instead of faces.", file=f"{kind}.png", labels=labels)
+        for kind, title, labels in (
+            ("expressions", "The expressions", CLASSES),
+            ("augmentation", "randaug", ["before", "after"]),
+        )
+    ]
+    return Results(
+        grid="fixture",
+        include_images=False,
+        dataset=DatasetSummary(
+            plugin=PluginRecord(name="synthface"),
+            classes=CLASSES,
+            image_size=48,
+            digest="ef" * 32,
+            drawn=True,
+            pool=split(960),
+            test=split(TEST_ROWS),
+            population=split(300),
+        ),
+        costs=[cost("ghostface", 2_969_000, 1_285_619), cost("mobilenet-v2", 14_200_000, 2_266_951)],
+        cells=cells,
+        sheets=sheets,
+        provenance=provenance(list(seeds)),
+    )
+
+
+def png(rows: int, columns: int = 12, size: int = 32) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    width, height = columns * size, rows * size
+    line = [bytes([0, *((x // size * 37 + y // size * 91 + x * y % 29) % 256 for x in range(width))]) for y in range(height)]
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(line))) + chunk(b"IEND", b"")
+
+
+def run_record() -> RunRecord:
+    return RunRecord(
+        started="2000-01-01T00:00:00+00:00",
+        finished="2000-01-01T00:10:21+00:00",
+        seconds=621.4,
+        command="fer-audit run fixture.yaml",
+        machine="a machine that does not exist, 2 cores",
+        workers=2,
+        trained=80,
+        training_seconds={"0" * 64: 12.5, "1" * 64: 6.25},
+        latencies=[
+            Latency(model="ghostface", image_size=48, p50_ms=8.4, p95_ms=10.2, runs=50),
+            Latency(model="mobilenet-v2", image_size=48, p50_ms=6.1, p95_ms=7.7, runs=50),
+        ],
+    )
+
+
+@pytest.fixture(scope="session")
+def results() -> Results:
+    return build()
+
+
+@pytest.fixture
+def make_results() -> Callable[..., Results]:
+    return build
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    def make(results: Results, *, run: bool = True) -> Path:
+        write_results(results, tmp_path / "results.json")
+        if run:
+            write_run(run_record(), tmp_path / "run.json")
+        for sheet in results.sheets:
+            (tmp_path / sheet.file).write_bytes(png(len(sheet.labels)))
+        return tmp_path
+
+    return make

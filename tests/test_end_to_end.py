@@ -1,0 +1,182 @@
+"""The main job on a tiny grid, for real: processes, TensorFlow, attacks, page."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+GRID = """
+dataset: {name: synthface, params: {rows: 70, test_rows: 42}}
+models: [mini-xception]
+augmentations: [none, [randaug, mixup]]
+attacks:
+  labels: [none, {name: label-noise, params: {rate: 0.3}}]
+  membership: [shadow-mia, loss-threshold]
+training: {image_size: 32, epochs: 2, batch_size: 16}
+privacy: {references: 4, queries: [identity, flip]}
+plugins: [plugins]
+"""
+
+BROKEN_MODEL = '''
+from fer_audit.models.model import Model
+
+
+class Broken(Model):
+    """Fails when it is built; source: this test."""
+
+    name = "broken"
+
+    def build(self, input_shape, classes):
+        print("a plug-in that prints must not disturb anything")
+        raise SystemExit("on purpose")
+'''
+
+
+class Study:
+    """A folder in which the grid is run as a user would run it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "plugins").mkdir(parents=True)
+        (folder / "plugins" / "broken.py").write_text(BROKEN_MODEL)
+        self.write(GRID)
+
+    def write(self, grid):
+        (self.folder / "study.yaml").write_text(grid)
+
+    def start(self, *options):
+        command = [sys.executable, "-m", "fer_audit", "run", "study.yaml", *options]
+        return subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, *options):
+        process = self.start(*options)
+        output, _ = process.communicate(timeout=300)
+        return process.returncode, output
+
+    def file(self, name):
+        return (self.folder / "reports" / "study" / name).read_bytes()
+
+    @property
+    def results(self):
+        return json.loads(self.file("results.json"))
+
+    def trained(self):
+        folder = self.folder / ".fer-audit" / "trainings"
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("undisturbed") / "a folder with späces")
+    code, output = study.run("--workers", "1")
+    assert code == 0, output
+    study.output = output
+    return study
+
+
+def test_a_run_leaves_the_page_and_its_data(undisturbed):
+    page = undisturbed.file("report.html").decode()
+    assert "<html" in page
+    assert "20 trainings with 1 programs" in undisturbed.output
+    rows = list(csv.DictReader(undisturbed.file("results.csv").decode().splitlines()))
+    assert rows
+    results = undisturbed.results
+    assert [cell["status"] for cell in results["cells"]] == ["done"] * 4
+    for cell in results["cells"]:
+        assert cell["utility"]["accuracy"]["low"] < cell["utility"]["accuracy"]["high"]
+        assert len(cell["utility"]["history"]) == 2
+        assert {attack["attack"]["name"] for attack in cell["privacy"]["attacks"]} == {"shadow-mia", "loss-threshold"}
+        for attack in cell["privacy"]["attacks"]:
+            counts = attack["confusion"]
+            assert sum(counts.values()) == 4 * 70
+            assert attack["tpr_at_fpr"]["0.001"]["value"] is None
+            assert "not resolvable" in attack["tpr_at_fpr"]["0.001"]["note"]
+    noisy = results["cells"][2]
+    assert 0.1 < noisy["noise_rate"] < 0.5
+    assert results["costs"][0]["flops"] == 2 * results["costs"][0]["macs"]
+
+
+def test_running_again_repeats_nothing_and_changes_nothing(undisturbed):
+    before, results = undisturbed.trained(), undisturbed.file("results.json")
+    code, output = undisturbed.run()
+    assert code == 0
+    assert "20 are done, 0 to do" in output
+    assert "0 trained, 20 taken from the store" in output
+    assert undisturbed.trained() == before
+    assert undisturbed.file("results.json") == results
+
+
+def test_two_workers_give_the_same_results_byte_for_byte(undisturbed, tmp_path):
+    study = Study(tmp_path / "two")
+    code, output = study.run("--workers", "2")
+    assert code == 0, output
+    assert study.trained() == undisturbed.trained()
+    for name in ("results.json", "results.csv"):
+        assert study.file(name) == undisturbed.file(name), name
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_a_run_that_was_stopped_goes_on_to_the_same_results(undisturbed, tmp_path, how):
+    study = Study(tmp_path / how)
+    process = study.start("--workers", "1")
+    deadline = time.monotonic() + 120
+    while len(study.trained()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(getattr(signal, how))
+    output, _ = process.communicate(timeout=60)
+    kept = study.trained()
+    assert 3 <= len(kept) < 20
+    if how == "SIGINT":
+        assert process.returncode == 130
+        assert "interrupted" in output
+        assert "Traceback" not in output
+    code, output = study.run("--workers", "1")
+    assert code == 0
+    assert f"{20 - len(kept)} trained, {len(kept)} taken from the store" in output
+    assert study.file("results.json") == undisturbed.file("results.json")
+    assert not _workers_of(study.folder)
+
+
+def _workers_of(folder):
+    """Worker processes that work in `folder` still."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    words = file.read()
+                where = os.readlink(f"/proc/{entry}/cwd")
+            except OSError:
+                continue
+            if b"fer_audit.training.worker" in words and where == str(folder):
+                found.append(entry)
+    return found
+
+
+def test_an_altered_artefact_is_trained_again(undisturbed):
+    results, key = undisturbed.file("results.json"), undisturbed.trained()[0]
+    victim = undisturbed.folder / ".fer-audit" / "trainings" / key / "weights.npz"
+    victim.write_bytes(victim.read_bytes()[:-10])
+    code, output = undisturbed.run()
+    assert code == 0
+    assert "1 trained, 19 taken from the store" in output
+    assert undisturbed.file("results.json") == results
+
+
+def test_a_failing_model_fails_its_cells_only(undisturbed):
+    undisturbed.write(GRID.replace("[mini-xception]", "[mini-xception, broken]"))
+    code, output = undisturbed.run()
+    undisturbed.write(GRID)
+    assert code == 3
+    assert "4 of 8 cells failed" in output
+    status = {cell["model"]: cell["status"] for cell in undisturbed.results["cells"]}
+    assert status == {"mini-xception": "done", "broken": "failed"}
+    assert any("on purpose" in cell["error"] for cell in undisturbed.results["cells"])
+    assert b"on purpose" in undisturbed.file("report.html")

@@ -1,0 +1,65 @@
+"""Batches: every row once an epoch, and the same whatever the threads do."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_audit.augmentations.mixup import MixUp
+from fer_audit.training.batches import Batches
+
+
+def make(rows, batch_size, seed=0, augmentations=()):
+    images = np.arange(rows, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    labels = np.arange(rows) % 3
+    return Batches(images, labels, classes=3, batch_size=batch_size, augmentations=augmentations, seed=seed)
+
+
+@given(st.integers(1, 50), st.integers(2, 20))
+def test_every_row_appears_once_an_epoch(rows, batch_size):
+    batches = make(rows, batch_size)
+    seen = [image[0, 0, 0] for images, _ in batches.epoch(0) for image in images]
+    assert sorted(seen) == list(range(rows))
+    assert len(list(batches.epoch(1))) == len(batches)
+
+
+def test_labels_stay_with_their_images():
+    for images, labels in make(30, 8).epoch(2):
+        np.testing.assert_array_equal(images[:, 0, 0, 0] % 3, labels.argmax(axis=1))
+
+
+def test_seeds_and_epochs_differ_and_repeat():
+    def order(seed, epoch):
+        return [int(image[0, 0, 0]) for images, _ in make(40, 8, seed).epoch(epoch) for image in images]
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(1, 1)
+    assert order(1, 0) != order(2, 0)
+
+
+def test_the_thread_changes_nothing():
+    batches = make(40, 8, augmentations=[MixUp(alpha=1.0)])
+    direct = [batch for epoch in range(2) for batch in batches.epoch(epoch)]
+    for (images, labels), (_, (ahead, ahead_labels)) in zip(direct, batches.all_epochs(2), strict=True):
+        np.testing.assert_array_equal(images, ahead)
+        np.testing.assert_array_equal(labels, ahead_labels)
+
+
+def test_an_error_in_an_augmentation_reaches_the_training():
+    class Failing(MixUp):
+        def apply(self, images, labels, rng):
+            raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        list(make(40, 8, augmentations=[Failing()]).all_epochs(1))
+
+
+def test_leaving_early_ends_the_thread():
+    stream = make(40, 2).all_epochs(50)
+    next(stream)
+    stream.close()
+    time.sleep(0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
