@@ -120,9 +120,12 @@ def _imported_siblings(path: Path, source: bytes) -> Iterator[Path]:
         else:
             continue
         for name in dotted:
-            sibling = path.with_name(name.rpartition(".")[2] + ".py")
-            if sibling != path and sibling.is_file():
-                yield sibling
+            parts = name.split(".")
+            # `fer_audit.models.layers.gate` lies at `layers/gate.py` beside a file of fer_audit/models.
+            for start in range(len(parts)):
+                sibling = path.parent.joinpath(*parts[start:]).with_suffix(".py")
+                if parts[start] and sibling != path and sibling.is_file():
+                    yield sibling
 
 
 @dataclass(frozen=True)

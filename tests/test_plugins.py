@@ -81,7 +81,9 @@ def test_two_plugins_of_one_name_are_refused(folder):
 
 
 def test_the_digest_follows_the_source_and_the_siblings_that_it_imports(folder):
-    (folder / "shared_part.py").write_text("SCALE = 1\n")
+    (folder / "shared_part.py").write_text("from nested.scale import SCALE\n")
+    (folder / "nested").mkdir()
+    (folder / "nested" / "scale.py").write_text("SCALE = 1\n")
     (folder / "mine.py").write_text(MINE.format(extra="from shared_part import SCALE"))
 
     def digest():
@@ -89,8 +91,10 @@ def test_the_digest_follows_the_source_and_the_siblings_that_it_imports(folder):
 
     first = digest()
     assert digest() == first
-    (folder / "shared_part.py").write_text("SCALE = 2\n")
-    assert digest() != first
+    (folder / "nested" / "scale.py").write_text("SCALE = 2\n")
+    second = digest()
+    (folder / "shared_part.py").write_text("SCALE = 3\n")
+    assert len({first, second, digest()}) == 3
 
 
 def test_the_repr_shows_all_parameters():

@@ -7,6 +7,12 @@ Three rules keep an audit honest where nothing leaks.
    from the target's own membership.
 3. Targets share rows, so nothing is resampled or counted as independent but whole subjects (rows, where subjects are
    not known), with what all targets say about them.
+4. Targets also serve as references of one another, which relates their errors where something is learned from other
+   rows: an attack model, or the threshold. Write u_a for what pair a of models would teach by chance; then pair a is
+   attacked with the sum of all other u_b, and the mean over targets is a sum of products u_a u_b in which each pair of
+   pairs occurs twice. Resampling subjects with scores and thresholds as they are sees each occurrence as if it were
+   independent, hence half the variance where nothing leaks, so such intervals are stretched by sqrt(2). Where
+   much leaks they are wider than needed.
 
 Rates over all targets are averages at one threshold a target: the TPR at an FPR, and each point of the ROC curve, is
 the mean over targets at realisable thresholds, every target keeping to the FPR itself. Scores of different targets are
@@ -15,6 +21,7 @@ never put on one scale, which would need a calibration that an attacker does not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +39,9 @@ from fer_audit.results import AttackResult, Confusion, Estimate, PluginRecord, R
 
 #: False positive rates at which the TPR is given, where the data resolve them.
 FPRS = (0.01, 0.001)
+
+#: See rule 4 above.
+BOTH_ROLES = math.sqrt(2)
 
 #: Pseudo-targets that set one target's threshold; more would not move one number fitted on so many rows.
 PSEUDO_TARGETS = 4
@@ -196,13 +206,17 @@ class _Statistics:
         aucs, tprs = self._resampled(outcomes)
         per_target = [self._target(outcome, aucs[:, column]) for column, outcome in enumerate(outcomes)]
         values = [result.auc.value for result in per_target if result.auc.value is not None]
+        mean, learned = float(np.mean(values)), attack.needs.references > 0 and not attack.scores_rows_apart
         identity = attack.identity()
         return AttackResult(
             attack=PluginRecord(name=attack.name, params=identity["params"], source=identity["source"]),
             threat_model=attack.threat_model,
-            auc=self._bootstrapped(float(np.mean(values)), aucs.mean(axis=1), keep[self.targets].size),
+            auc=self._over_targets(self._bootstrapped(mean, aucs.mean(axis=1), keep[self.targets].size), learned),
             auc_spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            tpr_at_fpr={str(fpr): self._tpr_at_fpr(outcomes, fpr, tprs[:, column]) for column, fpr in enumerate(FPRS)},
+            tpr_at_fpr={
+                str(fpr): self._over_targets(self._tpr_at_fpr(outcomes, fpr, tprs[:, column]), learned)
+                for column, fpr in enumerate(FPRS)
+            },
             confusion=_summed([result.confusion for result in per_target]),
             **self._rates(outcomes),
             roc=mean_roc([membership.roc(outcome.members, outcome.nonmembers) for outcome in outcomes]),
@@ -257,8 +271,19 @@ class _Statistics:
             "fpr": intervals.clustered_rate(fp, fp + tn, self.confidence),
             "fnr": intervals.clustered_rate(fn, tp + fn, self.confidence),
             "tpr": intervals.clustered_rate(tp, tp + fn, self.confidence),
-            "advantage": intervals.clustered_difference((tp, tp + fn), (fp, fp + tn), self.confidence),
+            "advantage": self._over_targets(
+                intervals.clustered_difference((tp, tp + fn), (fp, fp + tn), self.confidence), learned=True, floor=-1.0
+            ),
         }
+
+    def _over_targets(self, estimate: Estimate, learned: bool, floor: float = 0.0) -> Estimate:
+        """`estimate`, stretched by rule 4 where it was taken over several targets and something was learned."""
+        value, low, high = estimate.value, estimate.low, estimate.high
+        if not learned or len(self.targets) == 1 or value is None or low is None or high is None:
+            return estimate
+        low, high = value - BOTH_ROLES * (value - low), value + BOTH_ROLES * (high - value)
+        method = f"{estimate.method}, stretched by sqrt(2)"
+        return estimate.model_copy(update={"low": max(floor, low), "high": min(1.0, high), "method": method})
 
     def _by_cluster(self, hits: npt.NDArray[np.bool_]) -> Counts:
         """Counts (S,) of `hits` (T, N) by cluster."""

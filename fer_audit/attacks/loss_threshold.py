@@ -21,6 +21,7 @@ class LossThreshold(MembershipAttack):
     name = "loss-threshold"
     threat_model: ClassVar[str] = "black-box outputs and labels; reference models only for the threshold"
     needs: ClassVar[Needs] = Needs()
+    scores_rows_apart = True
 
     def infer(self, view: TargetView) -> Floats:
         """Mean log-probability of the label (N,)."""

@@ -77,6 +77,9 @@ class MembershipAttack(Plugin):
     kind: ClassVar[str] = "membership-attack"
     threat_model: ClassVar[str]  #: what the attacker knows and may ask, in one sentence
     needs: ClassVar[Needs] = Needs()
+    #: Whether a row's score depends on no other row. An attack that learns from other rows' membership must leave it
+    #: False: its errors on the targets of an audit are then related, and intervals have to be wider.
+    scores_rows_apart: ClassVar[bool] = False
 
     class Params(AttackParameters):
         """Parameters of an attack that has none of its own."""
@@ -108,7 +111,7 @@ class MembershipAttack(Plugin):
     def scored(self, signals: Signals, target: int = 0, *, references: Sequence[int] | None = None) -> Scored:
         """Like `score`, with the fallbacks that the attack declared."""
         chosen = self._references(signals, target, references)
-        self.check_needs(len(chosen), signals.population_logits is not None, len(self._queries(signals)))
+        self.check_needs(len(chosen), self._population(signals) is not None, len(self._queries(signals)))
         view = self._view(signals, target, chosen if self.needs.references else [])
         return Scored(self._checked(self.infer(view), signals.rows), tuple(view.notes))
 
@@ -149,8 +152,13 @@ class MembershipAttack(Plugin):
             )
         return chosen
 
+    def _population(self, signals: Signals) -> npt.NDArray[Any] | None:
+        """The population's logits (M, Z, Q', C), or None where they lack one of the chosen queries."""
+        population = signals.population_logits
+        return None if population is None or max(self._queries(signals)) >= population.shape[2] else population
+
     def _view(self, signals: Signals, target: int, references: list[int]) -> TargetView:
-        queries, population = self._queries(signals), signals.population_logits
+        queries, population = self._queries(signals), self._population(signals)
         return TargetView(
             logits=_frozen(signals.logits[target][:, queries]),
             references=_frozen(signals.logits[np.ix_(references, range(signals.rows), queries)]),
@@ -159,7 +167,7 @@ class MembershipAttack(Plugin):
             subjects=signals.subjects,
             population=None if population is None else _frozen(population[target][:, queries]),
             reference_population=(None if population is None else _frozen(population[references][:, :, queries])),
-            population_labels=signals.population_labels,
+            population_labels=None if population is None else signals.population_labels,
         )
 
     def _checked(self, scores: Floats, rows: int) -> Floats:

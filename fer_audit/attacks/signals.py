@@ -32,10 +32,14 @@ class Signals:
     keep: Mask  #: (M, N), whether model m trained on row i
     labels: Labels  #: (N,), the labels that were trained on
     subjects: npt.NDArray[Any] | None = None  #: (N,) integers or strings, the person of each row
-    population_logits: Logits | None = None  #: (M, Z, Q, C), rows that no model trained on and that are not scored
+    #: (M, Z, Q', C), rows that no model trained on and that are not scored, for the first Q' of the queries
+    population_logits: Logits | None = None
     population_labels: Labels | None = None  #: (Z,)
 
     def __post_init__(self) -> None:
+        for name in (*_REQUIRED, *_OPTIONAL):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
         self._check_logits("logits", self.logits)
         models, rows, _, classes = self.logits.shape
         self._check_keep(models, rows)
@@ -97,11 +101,11 @@ class Signals:
 
     def _check_population(self, population: Logits) -> None:
         self._check_logits("population_logits", population)
-        expected = (self.models, population.shape[1], *self.logits.shape[2:])
-        if population.shape != expected:
+        models, _, queries, classes = population.shape
+        if (models, classes) != (self.models, self.classes) or queries > self.queries:
             raise SignalsError(
-                "population_logits must have the models, queries and classes of logits, here shape "
-                f"{expected}; received {population.shape}"
+                f"population_logits must have the {self.models} models and {self.classes} classes of logits, and at "
+                f"most its {self.queries} queries; received {population.shape}"
             )
         self._take_labels("population_labels", population.shape[1], self.logits.shape[3])
 

@@ -13,8 +13,12 @@ from fer_audit.data.facial_actions import ACTIONS, Floats
 SKINS = ("light", "medium", "dark")
 AGES = ("young", "middle", "old")
 
-_SKIN_TONES: Floats = np.array([[246, 213, 190], [232, 186, 150], [198, 146, 108], [150, 100, 70], [101, 66, 46]], float)
-_HAIR_TONES: Floats = np.array([[28, 24, 24], [62, 42, 32], [112, 74, 46], [172, 126, 72], [214, 184, 128], [150, 66, 36]], float)
+_SKIN_TONES: Floats = np.array(
+    [[246, 213, 190], [232, 186, 150], [198, 146, 108], [150, 100, 70], [101, 66, 46]], float
+)
+_HAIR_TONES: Floats = np.array(
+    [[28, 24, 24], [62, 42, 32], [112, 74, 46], [172, 126, 72], [214, 184, 128], [150, 66, 36]], float
+)
 _IRIS_TONES: Floats = np.array([[66, 42, 26], [96, 66, 36], [84, 110, 78], [88, 124, 152]], float)
 _GREY: Floats = np.array([196, 196, 198], float)
 
@@ -76,8 +80,8 @@ class Looks:
 def draw_looks(seed: int, people: Sequence[int]) -> Looks:
     """Looks of `people`; each depends on `seed` and on the person's own number alone."""
     rngs = [np.random.default_rng([seed, 1, person]) for person in people]
-    u: Floats = np.array([rng.random(32) for rng in rngs])
-    habit: Floats = np.array([rng.standard_normal(len(ACTIONS)) for rng in rngs])
+    u: Floats = np.array([rng.random(32) for rng in rngs]).reshape(-1, 32)
+    habit: Floats = np.array([rng.standard_normal(len(ACTIONS)) for rng in rngs]).reshape(-1, len(ACTIONS))
     style = np.searchsorted(_STYLE_CHANCES, u[:, 0] * _STYLE_CHANCES[-1])
     style = np.minimum(style, len(_STYLES) - 1)
     tone, age = u[:, 1], u[:, 2]
@@ -107,8 +111,8 @@ def draw_looks(seed: int, people: Sequence[int]) -> Looks:
         skin=skin,
         hair=_hair(tone, age, u[:, 23], u[:, 24]),
         iris=_along(_IRIS_TONES, u[:, 25] * (1 - 0.8 * tone)),
-        lips=skin * [0.80, 0.58, 0.60] + np.outer(u[:, 26], [22, 0, 6]),
-        frame=np.outer(u[:, 27] ** 2, [150, 60, 50]) + 22,
+        lips=skin * [0.80, 0.58, 0.60] + u[:, 26:27] * np.array([22.0, 0, 6]),
+        frame=22 + u[:, 27:28] ** 2 * np.array([150.0, 60, 50]),
         style=_STYLES[style],
         tone=tone,
         age=age,
@@ -139,4 +143,5 @@ def _hair(tone: Floats, age: Floats, colour: Floats, greying: Floats) -> Floats:
     """Dark skin mostly goes with dark hair, and hair greys with age."""
     natural = _HAIR_TONES[np.minimum((colour * (1 - 0.75 * tone) * len(_HAIR_TONES)).astype(int), len(_HAIR_TONES) - 1)]
     grey = np.clip((age - 0.6) * 3, 0, 1) * greying
-    return natural + (_GREY - natural) * grey[:, None]
+    hair: Floats = natural + (_GREY - natural) * grey[:, None]
+    return hair

@@ -107,7 +107,9 @@ def occluder(kind: str, shown: npt.NDArray[np.bool_], looks: Looks, u: Floats, c
     if kind == "bar":
         y = -0.5 + 0.9 * u[:, 1:2]
         half = 0.08 + 0.05 * u[:, 2:3]
-        corners = _points(np.array([[-2.5, 2.5, 2.5, -2.5]]), np.concatenate([y - half, y - half, y + half, y + half], axis=1))
+        corners = _points(
+            np.array([[-2.5, 2.5, 2.5, -2.5]]), np.concatenate([y - half, y - half, y + half, y + half], axis=1)
+        )
         return [Layer(corners, 30 + 190 * u[:, 3:6], shown, 0.0)]
     return _hand(side, 0.1 + 0.4 * u[:, 1:2], shown, looks)
 
@@ -115,7 +117,14 @@ def occluder(kind: str, shown: npt.NDArray[np.bool_], looks: Looks, u: Floats, c
 def _hand(side: Floats, y: Floats, shown: npt.NDArray[np.bool_], looks: Looks) -> list[Layer]:
     """A hand on the cheek, from the side of the image: palm, then four fingers with a gap between them."""
     skin = looks.skin * 0.94
-    made = [Layer(_points(side * np.array([[0.32, 0.5, 1.3, 1.3, 0.42]]), y + np.array([[-0.14, -0.2, 0.2, 0.7, 0.28]])), skin, shown, 0.3)]
+    made = [
+        Layer(
+            _points(side * np.array([[0.32, 0.5, 1.3, 1.3, 0.42]]), y + np.array([[-0.14, -0.2, 0.2, 0.7, 0.28]])),
+            skin,
+            shown,
+            0.3,
+        )
+    ]
     for k in range(4):
         start, reach = y - 0.14 + 0.11 * k, 0.09 + 0.03 * (k % 3)
         x = side * np.linspace(0.50, reach, 6)[None]
@@ -135,7 +144,8 @@ def place(points: Floats, depth: float | None, looks: Looks, pose: Pose) -> Floa
     yaw, roll = _col(pose.yaw), _col(pose.roll)
     x = x * np.cos(yaw) + z * np.sin(yaw)
     turned = np.stack([x * np.cos(roll) - y * np.sin(roll), x * np.sin(roll) + y * np.cos(roll)], axis=-1)
-    return turned * pose.scale[:, None, None] + pose.shift[:, None, :]
+    placed: Floats = turned * pose.scale[:, None, None] + pose.shift[:, None, :]
+    return placed
 
 
 _EYE_HEIGHT = -0.08
@@ -147,10 +157,13 @@ def _col(values: Floats) -> Floats:
 
 def _points(x: Floats | float, y: Floats | float) -> Floats:
     """(N, K, 2) of abscissas and ordinates that broadcast to (N, K)."""
-    return np.stack(np.broadcast_arrays(x, y), axis=-1).astype(np.float64)
+    points: Floats = np.stack(np.broadcast_arrays(x, y), axis=-1).astype(np.float64)
+    return points
 
 
-def _ellipse(x: Floats | float, y: Floats | float, width: Floats | float, height: Floats | float, n: int = 14) -> Floats:
+def _ellipse(
+    x: Floats | float, y: Floats | float, width: Floats | float, height: Floats | float, n: int = 14
+) -> Floats:
     angle = np.linspace(0, 2 * np.pi, n, endpoint=False)[None]
     return _points(x + width * np.cos(angle), y + height * np.sin(angle))
 
@@ -213,7 +226,9 @@ def _body(face: Face, clothes: Floats) -> list[Layer]:
 def _head(face: Face) -> list[Layer]:
     looks = face.looks
     ears = [
-        Layer(_ellipse(side * (_col(looks.head_width) + 0.01), 0.02, _col(looks.ear), 0.13), looks.skin * 0.88, None, 0.0)
+        Layer(
+            _ellipse(side * (_col(looks.head_width) + 0.01), 0.02, _col(looks.ear), 0.13), looks.skin * 0.88, None, 0.0
+        )
         for side in _SIDES
     ]
     rim = Layer(_contour(face, 0, 2 * np.pi, 33), looks.skin * 0.90, None, 0.0)
@@ -309,7 +324,9 @@ def _between_lids(centre: Floats, radius: float, x: Floats, upper: Floats, lower
 
 
 def _lerp(curve: Floats, low: npt.NDArray[np.int64], weight: Floats) -> Floats:
-    return np.take_along_axis(curve, low, 1) * (1 - weight) + np.take_along_axis(curve, low + 1, 1) * weight
+    left, right = np.take_along_axis(curve, low, 1), np.take_along_axis(curve, low + 1, 1)
+    between: Floats = left * (1 - weight) + right * weight
+    return between
 
 
 def _mouth(face: Face) -> list[Layer]:

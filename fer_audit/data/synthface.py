@@ -28,6 +28,7 @@ _RAF_DB_COUNTS: Floats = np.array([2524, 4772, 1982, 1290, 281, 717, 705], float
 _SPLITS = {"pool": 0, "test": 1, "population": 2}
 _PEOPLE_PER_SPLIT = 1_000_000
 
+ATTRIBUTES = ("intensity", "glasses", "occlusion", "skin", "pose", "age")
 OCCLUSIONS = ("none", "hand", "scarf", "bar")
 _ROWS_AT_ONCE = 256
 _OVERSAMPLING = 2
@@ -39,10 +40,10 @@ class Synthface(Dataset):
     """Procedurally drawn faces of people who never lived, showing the seven basic expressions.
 
     Expressions are facial actions after EMFACS (Friesen and Ekman, 1983) at a continuous intensity; weak ones are
-    ambiguous, as they are on photographs. People keep their looks across images and appear in one split only. Class
-    weights follow the train split of RAF-DB (Li, Deng, Du, "Reliable Crowdsourcing and Deep Locality-Preserving
-    Learning for Expression Recognition in the Wild", 2017). Any prefix of the rows of a split is what fewer rows of
-    as many people would give.
+    ambiguous, as they are on photographs. People keep their looks across images and appear in one split only. An image
+    depends on the seed, its split, row and label and its person alone. Class weights follow the train split of RAF-DB
+    (Li, Deng, Du, "Reliable Crowdsourcing and Deep Locality-Preserving Learning for Expression Recognition in the
+    Wild", 2017).
     """
 
     name = "synthface"
@@ -79,23 +80,20 @@ class Synthface(Dataset):
         )
 
     def _draw(self, split: str, count: int, size: int) -> Rows:
-        labels = _labels(count, self.params.imbalance)
-        people = self._people(split, count)
+        labels, people = _labels(count, self.params.imbalance), self._people(split, count)
         known, who = np.unique(people, return_inverse=True)
-        looks = draw_looks(self.params.seed, known.tolist()).take(who) if count else None
+        looks = draw_looks(self.params.seed, known.tolist()).take(who)
         images = np.empty((count, size, size, 3), np.uint8)
-        masks = np.empty((count, size, size), bool)
-        attributes: dict[str, tuple[str, ...]] = {}
+        masks = np.empty((count, size, size), np.bool_)
+        attributes: dict[str, tuple[str, ...]] = dict.fromkeys(ATTRIBUTES, ())
         for start in range(0, count, _ROWS_AT_ONCE):
-            assert looks is not None
-            stop = min(start + _ROWS_AT_ONCE, count)
-            index = np.arange(start, stop)
-            seeds = [[self.params.seed, 10 + _SPLITS[split], row] for row in range(start, stop)]
+            index = np.arange(start, min(start + _ROWS_AT_ONCE, count))
+            seeds = [[self.params.seed, 10 + _SPLITS[split], row] for row in index.tolist()]
             scene = _Scene(self.params, labels[index], looks.take(index), seeds)
-            for i, image, mask in scene.paint(size):
-                images[start + i], masks[start + i] = image, mask
+            for row, (image, mask) in zip(index, scene.paint(size), strict=True):
+                images[row], masks[row] = image, mask
             for key, values in scene.attributes().items():
-                attributes[key] = attributes.get(key, ()) + values
+                attributes[key] += values
         names = tuple(f"{split}/{row:06d}" for row in range(count))
         return Rows(images, labels, names, people, attributes, masks)
 
@@ -115,7 +113,9 @@ def _labels(count: int, imbalance: float) -> npt.NDArray[np.int64]:
     shares = _RAF_DB_COUNTS**imbalance / (_RAF_DB_COUNTS**imbalance).sum()
     turns = [np.arange(int(count * share) + 2) for share in shares]
     # The k-th row of a class is due when its share of the rows so far reaches k + 1/2.
-    due = np.concatenate([np.where(turn == 0, -1, (turn + 0.5) / share) for turn, share in zip(turns, shares, strict=True)])
+    due = np.concatenate(
+        [np.where(turn == 0, -1, (turn + 0.5) / share) for turn, share in zip(turns, shares, strict=True)]
+    )
     label = np.repeat(np.arange(len(shares)), [len(turn) for turn in turns])
     return label[np.argsort(due, kind="stable")][:count].astype(np.int64)
 
@@ -139,14 +139,16 @@ class _Scene:
         u: Floats = np.array([rng.random(24) for rng in self._rngs])
         z: Floats = np.array([rng.standard_normal(12 + len(ACTIONS)) for rng in self._rngs])
         self._intensity = np.clip(params.intensity + 0.5 * (u[:, 0] - 0.5) + 0.12 * z[:, 0], 0.05, 1.15)
-        actions = perform(labels, self._intensity, params.habit * looks.habit + params.wobble * z[:, 12:], 0.3 * z[:, 1])
+        actions = perform(
+            labels, self._intensity, params.habit * looks.habit + params.wobble * z[:, 12:], 0.3 * z[:, 1]
+        )
         self._face = Face(looks, actions)
         self._pose = _pose(params.pose, u, z)
         self._light = _light(params.light, u, z)
         kind = 1 + (u[:, 1] * (len(OCCLUSIONS) - 1)).astype(int)
         self._occlusion = np.where(u[:, 2] < params.occlusion, kind, 0)
-        self._clothes = 40 + 160 * (0.5 * u[:, 3:4] + 0.5 * u[:, 4:7])
-        self._background = 70 + 120 * (0.65 * u[:, 7:8] + 0.35 * u[:, 8:11])
+        self._clothes: Floats = 40.0 + 160.0 * (0.5 * (u[:, 3:4] + u[:, 4:7]))
+        self._background: Floats = 70.0 + 120.0 * (0.65 * u[:, 7:8] + 0.35 * u[:, 8:11])
         self._u = u
 
     def attributes(self) -> dict[str, tuple[str, ...]]:
@@ -155,7 +157,10 @@ class _Scene:
         turned = np.abs(self._pose.yaw) > _TURNED
         return {
             # A neutral face has no intensity.
-            "intensity": tuple("none" if not label else ("low", "medium", "high")[g] for label, g in zip(self._labels, grade, strict=True)),
+            "intensity": tuple(
+                "none" if not label else ("low", "medium", "high")[g]
+                for label, g in zip(self._labels, grade, strict=True)
+            ),
             "glasses": tuple("yes" if worn else "no" for worn in self._looks.glasses),
             "occlusion": tuple(OCCLUSIONS[kind] for kind in self._occlusion),
             "skin": skin_of(self._looks),
@@ -163,8 +168,8 @@ class _Scene:
             "age": age_of(self._looks),
         }
 
-    def paint(self, size: int) -> Iterator[tuple[int, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-        """Row, image (size, size, 3) and mask of the expressive regions (size, size) of each row."""
+    def paint(self, size: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
+        """Image (size, size, 3) and mask of the expressive regions (size, size), hidden or not, of each row."""
         shapes = [*layers(self._face, self._clothes), *self._occluders()]
         big = size * _OVERSAMPLING
         drawings = _drawings(shapes, self._looks, self._pose, big)
@@ -176,7 +181,7 @@ class _Scene:
             _fill(canvas, drawing)
             mask = np.zeros((size, size), np.uint8)
             _fill(mask, outline)
-            yield i, self._photograph(i, canvas, ramp), mask > 0
+            yield self._photograph(i, canvas, ramp), mask > 0
 
     def _occluders(self) -> list[Layer]:
         return [
@@ -185,14 +190,19 @@ class _Scene:
             for layer in occluder(name, self._occlusion == kind, self._looks, self._u[:, 11:17], self._clothes)
         ]
 
-    def _photograph(self, i: int, canvas: npt.NDArray[np.uint8], ramp: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    def _photograph(
+        self, i: int, canvas: npt.NDArray[np.uint8], ramp: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.uint8]:
         size = len(ramp)
-        small = cv2.resize(cv2.GaussianBlur(canvas, (3, 3), self._light.blur[i]), (size, size), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            cv2.GaussianBlur(canvas, (3, 3), self._light.blur[i]), (size, size), interpolation=cv2.INTER_AREA
+        )
         right, down = self._light.slope[i].astype(np.float32)
         field = 1 + right * ramp[None, :] + down * ramp[:, None]
         lit = small * (field[:, :, None] * self._light.gain[i].astype(np.float32))
         lit += np.float32(self._params.noise) * self._rngs[i].standard_normal(lit.shape, np.float32)
-        return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+        pixels: npt.NDArray[np.uint8] = np.clip(np.rint(lit), 0, 255).astype(np.uint8)
+        return pixels
 
 
 def _pose(amount: float, u: Floats, z: Floats) -> Pose:

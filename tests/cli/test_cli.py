@@ -7,7 +7,7 @@ import time
 import pytest
 
 import fer_audit
-from fer_audit.cli import COMMANDS, main
+from fer_audit.cli.main import COMMANDS, main
 
 
 def run(*arguments, cwd=None):
@@ -38,7 +38,7 @@ def test_no_tensorflow_where_none_is_needed(arguments, tmp_path):
     (tmp_path / "g.yaml").write_text("dataset: {name: synthface, params: {rows: 40, test_rows: 20}}\nmodels: [ghostface]\n")
     words = [str(tmp_path / "g.yaml") if word == "GRID" else word for word in arguments]
     code = (
-        "import sys\nfrom fer_audit.cli import main\n"
+        "import sys\nfrom fer_audit.cli.main import main\n"
         f"try:\n    code = main({words!r})\nexcept SystemExit as end:\n    code = end.code\n"
         "heavy = {'tensorflow', 'keras', 'imgaug'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else code)\n"

@@ -185,11 +185,16 @@ def provenance(seeds: list[int]) -> Provenance:
     )
 
 
-def build(seeds: tuple[int, ...] = (0,), attacks: dict[str, float] = ATTACKS) -> Results:
+def build(
+    seeds: tuple[int, ...] = (0,),
+    attacks: dict[str, float] = ATTACKS,
+    models: list[str] = MODELS,
+    augmentations: list[str] = AUGMENTATIONS,
+) -> Results:
     cells = [
         cell(model, augmentation, rate, seed, attacks)
-        for model in MODELS
-        for augmentation in AUGMENTATIONS
+        for model in models
+        for augmentation in augmentations
         for rate in RATES
         for seed in seeds
     ]
@@ -225,9 +230,16 @@ def png(rows: int, columns: int = 12, size: int = 32) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     width, height = columns * size, rows * size
-    line = [bytes([0, *((x // size * 37 + y // size * 91 + x * y % 29) % 256 for x in range(width))]) for y in range(height)]
+    line = [
+        bytes([0, *((x // size * 37 + y // size * 91 + x * y % 29) % 256 for x in range(width))]) for y in range(height)
+    ]
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(line))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"".join(line)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def run_record() -> RunRecord:
@@ -250,6 +262,12 @@ def run_record() -> RunRecord:
 @pytest.fixture(scope="session")
 def results() -> Results:
     return build()
+
+
+@pytest.fixture(scope="session")
+def few() -> Results:
+    """Four cells of one model: what most tests of the page need."""
+    return build(models=MODELS[:1], augmentations=AUGMENTATIONS[:2])
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from fer_audit.results import Estimate
 
 Trace = dict[str, Any]
 
+_AXIS = {"gridcolor": "#dfe4ea", "linecolor": "#dfe4ea", "zeroline": False}
+
+#: The look of a figure outside the page; plotly's own themes are large, and are copied for each figure.
+_TEMPLATE = {"layout": {"plot_bgcolor": "white", "paper_bgcolor": "white", "xaxis": _AXIS, "yaxis": _AXIS}}
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -43,7 +48,7 @@ def new_figure(traces: Sequence[Trace], **layout: Any) -> go.Figure:
     """A figure in the house style; the page puts its own theme in the template's place."""
     margin = {"l": 60, "r": 16, "t": 16, "b": 48}
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    base = {"template": "plotly_white", "margin": margin, "legend": legend, "hovermode": "closest"}
+    base = {"template": _TEMPLATE, "margin": margin, "legend": legend, "hovermode": "closest"}
     return go.Figure(data=list(traces), layout=base | layout)
 
 

@@ -1,0 +1,61 @@
+"""The entry point: finds the command, runs it, and turns expected errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+import fer_audit
+
+#: Commands in the order of `--help`: module, and what it does in one line.
+COMMANDS = {
+    "run": "train what is missing, attack it, and write the report",
+    "plan": "show what a run would do, without doing it",
+    "report": "write the report again from finished results",
+    "list": "show the plug-ins and their parameters",
+}
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code (0 done, 2 bad input, 3 some cells failed, 130 interrupted)."""
+    from fer_audit.errors import FerAuditError, did_you_mean
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = given[0] if given and not given[0].startswith("-") else None
+    try:
+        if command is not None and command not in COMMANDS:
+            raise FerAuditError(f"unknown command {command!r}: {did_you_mean(command, COMMANDS)}")
+        options = _parser(command).parse_args(given)
+        return int(options.execute(options))
+    except FerAuditError as error:
+        print(f"fer-audit: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fer-audit: interrupted; everything that was finished is kept, run again to go on", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone (`fer-audit list | head`); there is nobody left to tell.
+        sys.stderr.close()
+        return 0
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser; only the chosen command's module is imported, so that `--help` answers at once."""
+    parser = argparse.ArgumentParser(
+        prog="fer-audit",
+        description="What a facial-expression model leaks, and what it withstands.",
+        epilog="Start with: fer-audit run experiments/grid.yaml",
+    )
+    parser.add_argument("--version", action="version", version=f"fer-audit {fer_audit.__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, line in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        if name == command:
+            module = importlib.import_module(f"fer_audit.cli.{name}")
+            module.add_arguments(subparser)
+            subparser.set_defaults(execute=module.execute)
+    return parser

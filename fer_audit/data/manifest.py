@@ -1,0 +1,144 @@
+"""A csv that lists images and their labels."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from fer_audit.data.dataset import Dataset, FaceData
+from fer_audit.data.images import missing_images, refuse
+from fer_audit.data.labels import class_name, class_order
+from fer_audit.data.listing import SPLITS, Listing
+from fer_audit.data.splits import SplitParameters
+from fer_audit.errors import DataError, did_you_mean
+
+_REQUIRED = ("image", "label")
+_OPTIONAL = ("split", "subject")
+_VALIDATION = frozenset({"val", "valid", "validation", "dev"})
+
+
+class Manifest(Dataset):
+    """Images listed in a csv with the header `image,label[,split,subject,<attributes...>]`.
+
+    Image paths are relative to the csv, or absolute. Labels are names; `happy`, `Happy` and `happiness` are one class.
+    Classes are in the canonical order of the expressions, then contempt, then others by the alphabet, unless `classes`
+    says otherwise. `split` is `train`, `test` or `population`; there is no validation split, as nothing is tuned: the
+    last epoch counts. Every further column is an attribute to slice results by.
+
+    Source: none, the format is this program's own.
+    """
+
+    name = "manifest"
+
+    class Params(SplitParameters):
+        """Parameters of a manifest."""
+
+        path: str = Field(description="the csv, relative to the folder of the grid")
+        classes: tuple[str, ...] | None = Field(None, description="all classes in order; null: those of the csv")
+        ignore: tuple[str, ...] = Field((), description="labels whose rows are left out")
+
+    params: Params
+
+    def read(self, size: int, base: Path) -> FaceData:
+        """Reads the csv and all images that it lists."""
+        listing = self._listing(base)
+        if listing.splits is not None and self.params.population_fraction:
+            raise DataError(
+                f"{listing.source} has a column 'split', so that nothing is left to split: expected "
+                f"population_fraction 0, received {self.params.population_fraction}"
+            )
+        return listing.load(size, self._classes(listing), self.params)
+
+    def sources(self, base: Path) -> list[Path]:
+        """The csv and all images that it lists."""
+        return [base / self.params.path, *self._listing(base).paths]
+
+    def _classes(self, listing: Listing) -> tuple[str, ...]:
+        if self.params.classes is None:
+            return class_order(listing.labels)
+        classes = tuple(class_name(name) for name in self.params.classes)
+        empty = [name for name in classes if name not in set(listing.labels)]
+        refuse(listing.source, [f"class {name!r} has no rows" for name in empty], "rows of every class in `classes`")
+        return classes
+
+    def _listing(self, base: Path) -> Listing:
+        path = base / self.params.path
+        ignored = {class_name(name) for name in self.params.ignore}
+        lines = [line for line in _lines(path) if class_name(line.values["label"]) not in ignored]
+        if not lines:
+            raise DataError(f"{path} has no rows: expected one row an image below the header")
+        refuse(str(path), self._problems(lines), "one usable row an image")
+        paths = [path.parent / line.values["image"] for line in lines]
+        places = [line.place for line in lines]
+        refuse(str(path), missing_images(paths, places), "images at paths relative to the csv, or absolute")
+        columns = {key: tuple(line.values[key] for line in lines) for key in lines[0].values}
+        return Listing(
+            source=str(path),
+            names=columns.pop("image"),
+            paths=tuple(paths),
+            places=tuple(places),
+            labels=tuple(class_name(label) for label in columns.pop("label")),
+            splits=columns.pop("split", None),
+            subjects=columns.pop("subject", None),
+            attributes=columns,
+        )
+
+    def _problems(self, lines: list[_Line]) -> list[str]:
+        classes = None if self.params.classes is None else {class_name(name) for name in self.params.classes}
+        return [f"{line.place}: {problem}" for line in lines for problem in _problems_of(line.values, classes)]
+
+
+@dataclass(frozen=True)
+class _Line:
+    place: str
+    values: dict[str, str]
+
+
+def _lines(path: Path) -> list[_Line]:
+    """The rows of the csv at `path`, without spaces around values; raises DataError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            _check_header(path, header)
+            rows = [(reader.line_num, [value.strip() for value in row]) for row in reader if row]
+    except FileNotFoundError:
+        raise DataError(f"no csv at {str(path)!r}: expected `path` relative to the folder of the grid") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {error}") from None
+    uneven = [f"line {number}: {len(row)} values" for number, row in rows if len(row) != len(header)]
+    refuse(str(path), uneven, f"{len(header)} values a line, as in the header (quote values that hold a comma)")
+    return [_Line(f"line {number}", dict(zip(header, row, strict=True))) for number, row in rows]
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if not header:
+        raise DataError(f"{path} is empty: expected a header `image,label` and one row an image")
+    missing = [name for name in _REQUIRED if name not in header]
+    if missing:
+        hint = did_you_mean(missing[0], header)
+        raise DataError(f"{path} has no column {missing[0]!r} ({hint}): expected `image,label`, received {header}")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice or "" in header:
+        raise DataError(f"{path}: expected columns with distinct names, received {header}")
+
+
+def _problems_of(values: dict[str, str], classes: set[str] | None) -> list[str]:
+    problems = [f"{name} is empty" for name in (*_REQUIRED, *_OPTIONAL) if values.get(name) == ""]
+    label, split = class_name(values["label"]), values.get("split") or SPLITS[0]
+    if label.isdigit():
+        problems.append(f"label {label!r} is a number, and its order can't be guessed: write the name of the class")
+    elif label and classes is not None and label not in classes:
+        problems.append(f"label {label!r} is not in `classes` ({did_you_mean(label, classes)}) nor in `ignore`")
+    if split not in SPLITS:
+        problems.append(_unknown_split(split))
+    return problems
+
+
+def _unknown_split(split: str) -> str:
+    if split.lower() in _VALIDATION:
+        return f"split {split!r} does not exist, as nothing is tuned: make it train or test"
+    return f"split {split!r} is unknown: {did_you_mean(split, SPLITS)}"

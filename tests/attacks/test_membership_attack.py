@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from fer_audit.attacks import MembershipAttack, Signals, create
+from fer_audit.attacks.membership_attack import Needs, TargetView
+from fer_audit.errors import PluginError, SignalsError
+from fer_audit.metrics.membership import auc
+from fer_audit.plugins import Registry
+
+#: One row an attack: name and parameters. A new attack is a new row.
+ATTACKS: list[tuple[str, dict[str, Any]]] = [
+    ("loss-threshold", {}),
+    ("shadow-mia", {}),
+    ("shadow-mia", {"features": "sorted-log-probabilities"}),
+    ("shadow-mia", {"features": "probabilities"}),
+    ("shadow-mia", {"classifier": "random-forest"}),
+]
+
+
+@pytest.fixture(scope="module", params=ATTACKS, ids=str)
+def attack(request: pytest.FixtureRequest) -> MembershipAttack:
+    name, params = request.param
+    return create(name, **params)
+
+
+@pytest.fixture(scope="module")
+def leaky(world: Callable[..., Signals]) -> Signals:
+    return world(3, models=4, rows=200, leak=1.0, queries=2)
+
+
+def aucs(attack: MembershipAttack, signals: Signals) -> float:
+    scores, members = attack.score(signals), signals.keep[0]
+    return auc(scores[members], scores[~members])
+
+
+def test_every_attack_is_in_the_table() -> None:
+    assert {name for name, _ in ATTACKS} == set(Registry.load().names("membership-attack"))
+
+
+def test_a_planted_leak_is_found(attack: MembershipAttack, world: Callable[..., Signals]) -> None:
+    assert aucs(attack, world(0, models=5 + 1, leak=6.0)) > 0.85
+
+
+def test_scores_are_float64_and_the_same_again(attack: MembershipAttack, leaky: Signals) -> None:
+    scores = attack.score(leaky)
+    assert scores.dtype == np.float64
+    assert scores.shape == (200,)
+    np.testing.assert_array_equal(scores, type(attack)(**attack.params.model_dump()).score(leaky))
+
+
+def test_inputs_are_left_alone(attack: MembershipAttack, leaky: Signals) -> None:
+    before = leaky.logits.copy(), leaky.keep.copy(), leaky.labels.copy()
+    attack.score(leaky)
+    for old, new in zip(before, (leaky.logits, leaky.keep, leaky.labels), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_targets_membership_is_not_used(attack: MembershipAttack, leaky: Signals) -> None:
+    keep = leaky.keep.copy()
+    keep[0] = ~keep[0]
+    part = Signals.take(leaky, models=range(4))
+    object.__setattr__(part, "keep", keep)
+    np.testing.assert_array_equal(attack.score(leaky), attack.score(part))
+
+
+def test_the_order_of_rows_does_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
+    order = np.random.default_rng(0).permutation(200)
+    moved = Signals(leaky.logits[:, order], leaky.keep[:, order], leaky.labels[order], leaky.subjects[order])
+    np.testing.assert_allclose(attack.score(leaky)[order], attack.score(moved), rtol=0, atol=1e-9)
+
+
+def test_the_order_of_references_does_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
+    moved = attack.score(leaky.take(models=[0, 3, 1, 2]))
+    np.testing.assert_allclose(attack.score(leaky), moved, rtol=0, atol=1e-9)
+
+
+def test_the_names_of_classes_do_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
+    order = np.array([2, 0, 1])
+    renamed = Signals(leaky.logits[..., order], leaky.keep, np.argsort(order)[leaky.labels], leaky.subjects)
+    np.testing.assert_allclose(attack.score(leaky), attack.score(renamed), rtol=0, atol=1e-6)
+
+
+def test_a_constant_added_to_logits_does_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
+    if getattr(attack.params, "classifier", "") == "random-forest":
+        pytest.skip("rounding of the features can move a split of a tree")
+    shifted = Signals(leaky.logits.astype(np.float64) + 8.0, leaky.keep, leaky.labels, leaky.subjects)
+    np.testing.assert_allclose(attack.score(leaky), attack.score(shifted), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e3, 1e30])
+def test_extreme_logits_give_numbers(attack: MembershipAttack, leaky: Signals, scale: float) -> None:
+    extreme = Signals(leaky.logits.astype(np.float64) * scale, leaky.keep, leaky.labels, leaky.subjects)
+    assert not np.isnan(attack.score(extreme)).any()
+
+
+def test_chosen_queries_are_the_only_ones_seen(attack: MembershipAttack, leaky: Signals) -> None:
+    params = attack.params.model_dump() | {"queries": [1]}
+    alone = Signals(leaky.logits[:, :, 1:], leaky.keep, leaky.labels, leaky.subjects)
+    np.testing.assert_array_equal(type(attack)(**params).score(leaky), attack.score(alone))
+
+
+def test_source_and_threat_model_are_told(attack: MembershipAttack) -> None:
+    text = inspect.getdoc(type(attack)) or ""
+    assert "Source:" in text
+    assert "Threat model:" in text
+    assert attack.threat_model
+
+
+@pytest.mark.parametrize("queries", [[], [-1], [0, 0], "some"])
+def test_queries_are_checked(queries: Any) -> None:
+    with pytest.raises(PluginError, match="queries"):
+        create("loss-threshold", queries=queries)
+
+
+def test_unknown_names_and_parameters_are_explained() -> None:
+    with pytest.raises(PluginError, match="did you mean 'loss-threshold'"):
+        create("loss-treshold")
+    with pytest.raises(PluginError, match="did you mean 'queries'"):
+        create("loss-threshold", querys=[0])
+
+
+class Probe(MembershipAttack):
+    """Returns what it is told to."""
+
+    name = "probe"
+    threat_model: ClassVar[str] = "none"
+    needs: ClassVar[Needs] = Needs(references=2)
+    answer: Any = None
+
+    def infer(self, view: TargetView) -> Any:
+        self.view = view
+        view.note("once")
+        view.note("once")
+        return self.answer if self.answer is not None else np.zeros(len(view.labels))
+
+
+class PopulationProbe(Probe):
+    """Needs a population."""
+
+    name = "population-probe"
+    needs: ClassVar[Needs] = Needs(population=True, queries=2)
+
+
+def test_an_attack_sees_float64_of_the_chosen_queries_and_may_not_write(leaky: Signals) -> None:
+    probe = Probe(queries=[1])
+    assert probe.scored(leaky, 1, references=[2, 3]).notes == ("once",)
+    view = probe.view
+    assert view.logits.shape == (200, 1, 3)
+    assert view.references.shape == (2, 200, 1, 3)
+    assert view.references.dtype == np.float64
+    np.testing.assert_array_equal(view.reference_keep, leaky.keep[2:])
+    for array in (view.logits, view.references, view.reference_keep, view.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (np.zeros(3), r"shape \(200,\), received float64 \(3,\)"),
+        (np.zeros(200, np.float32), "received float32"),
+        ([0.0] * 200, "received list"),
+        (np.full(200, np.nan), "must not return NaN, received 200"),
+    ],
+)
+def test_what_an_attack_returns_is_checked(leaky: Signals, answer: Any, message: str) -> None:
+    probe = Probe()
+    probe.answer = answer
+    with pytest.raises(PluginError, match=message):
+        probe.score(leaky)
+
+
+def test_infinite_scores_are_allowed(leaky: Signals) -> None:
+    probe = Probe()
+    probe.answer = np.full(200, -np.inf)
+    assert np.isneginf(probe.score(leaky)).all()
+
+
+def test_unmet_needs_are_named(leaky: Signals) -> None:
+    with pytest.raises(SignalsError, match=r"'probe' needs at least 2 reference models .* has 1"):
+        Probe().score(leaky, references=[1])
+    with pytest.raises(SignalsError, match=r"needs a population: .* and at least 2 queries, has 1"):
+        PopulationProbe(queries=[0]).score(leaky)
+    with pytest.raises(SignalsError, match=r"queries must lie within 0\.\.1, received \[2\]"):
+        Probe(queries=[2]).score(leaky)
+    with pytest.raises(SignalsError, match=r"target within 0\.\.3, received 4"):
+        Probe().score(leaky, 4)
+    with pytest.raises(SignalsError, match=r"references within 0\.\.3, received \[9\]"):
+        Probe().score(leaky, references=[9])
+
+
+def test_a_population_serves_the_queries_that_it_has(golden_signals: Signals) -> None:
+    probe = Probe(queries=[0])
+    probe.score(golden_signals)
+    assert probe.view.population is not None
+    assert probe.view.population.shape == (1000, 1, 7)
+    assert probe.view.reference_population.shape == (16, 1000, 1, 7)
+    probe = Probe()
+    probe.score(golden_signals)
+    assert probe.view.population is None
+
+
+def test_a_threat_model_must_be_declared() -> None:
+    with pytest.raises(PluginError, match="must declare its threat_model"):
+        type("Silent", (MembershipAttack,), {"name": "silent"})

@@ -1,0 +1,159 @@
+import base64
+import hashlib
+import html
+import json
+import re
+
+import pytest
+from plotly.offline import get_plotlyjs_version
+
+from fer_audit.report import page
+from fer_audit.report.page import render
+from fer_audit.results import Cell
+
+HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
+
+
+def text_of(folder):
+    return render(folder).read_text(encoding="utf-8")
+
+
+def payload(text):
+    found = re.search(r'<script type="application/json" id="payload">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found.group(1))
+
+
+def without_bundle(text):
+    return text.replace(page._resource("vendor/plotly-cartesian.min.js"), "")
+
+
+def test_page_is_written_beside_the_results_and_light(results, make_folder):
+    folder = make_folder(results)
+    path = render(folder)
+    assert path == folder / "report.html"
+    assert path.stat().st_size < 3_000_000
+    assert (folder / "results.csv").exists()
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_rendering_is_deterministic(few, make_folder):
+    folder = make_folder(few)
+    assert text_of(folder) == text_of(folder)
+
+
+def test_nothing_is_loaded_from_elsewhere(few, make_folder):
+    text = without_bundle(text_of(make_folder(few)))
+    assert not re.findall(r"<(?:link|iframe|object|embed|base|form)\b", text)
+    assert all(source.startswith("data:image/") for source in re.findall(r'\bsrc="([^"]*)"', text))
+    assert set(re.findall(r'\bhref="([^#"][^"]*)"', text)) == {"results.csv", "results.json"}
+    assert "http://" not in text
+    assert "https://" not in text
+    assert not re.findall(r"url\(|@import", text)
+
+
+def test_policy_lets_only_the_scripts_of_the_page_run(few, make_folder):
+    text = text_of(make_folder(few))
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1))
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digests = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts}
+    assert set(re.findall(r"'sha256-([^']*)'", policy)) == digests
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+
+
+def hostile(few):
+    """The results with every label that a user can choose made hostile."""
+    cells = [
+        cell.model_copy(
+            update={
+                "model": HOSTILE + cell.model,
+                "augmentation": HOSTILE + cell.augmentation,
+                "label_attack": HOSTILE + cell.label_attack,
+                "id": HOSTILE + cell.id,
+            }
+        )
+        for cell in few.cells
+    ]
+    cells[0] = cells[0].model_copy(update={"status": "failed", "error": HOSTILE, "utility": None, "privacy": None})
+    sheets = [sheet.model_copy(update={"title": HOSTILE, "labels": [HOSTILE]}) for sheet in few.sheets]
+    classes = [HOSTILE + name for name in few.dataset.classes]
+    return few.model_copy(
+        update={
+            "grid": HOSTILE,
+            "cells": cells,
+            "sheets": sheets,
+            "dataset": few.dataset.model_copy(update={"classes": classes}),
+            "provenance": few.provenance.model_copy(update={"grid_text": HOSTILE}),
+        }
+    )
+
+
+def test_labels_are_text(few, make_folder):
+    text = text_of(make_folder(hostile(few)))
+    assert "<img src=x" not in text
+    assert html.escape(HOSTILE) in text.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
+    assert text.count("</script>") == text.count("<script")
+    names = payload(text)["recall"]["variants"]
+    drawn = next(iter(names.values()))["data"][0]["x"][0]
+    assert "<" not in drawn
+    assert html.unescape(drawn).startswith(HOSTILE)
+
+
+def test_failed_and_missing_cells_are_shown(few, make_folder):
+    undone = {"utility": None, "privacy": None}
+    first = few.cells[0].model_copy(update={"status": "failed", "error": "out of memory\nat step 7", **undone})
+    second = few.cells[1].model_copy(update={"status": "missing", **undone})
+    text = text_of(make_folder(few.model_copy(update={"cells": [first, second, *few.cells[2:]]})))
+    assert "out of memory\nat step 7" in text
+    assert 'id="failures"' in text
+    assert "2 of 4" in text
+    assert first.id not in payload(text)["roc"]["variants"]
+
+
+def test_whole_grid_failed(few, make_folder):
+    undone = {"status": "failed", "error": "no", "utility": None, "privacy": None}
+    cells: list[Cell] = [cell.model_copy(update=undone) for cell in few.cells]
+    text = text_of(make_folder(few.model_copy(update={"cells": cells})))
+    assert "0 of 4" in text
+    assert set(payload(text)) == {"transition"}
+
+
+@pytest.mark.parametrize("options", [{"attacks": {}}, {"seeds": (0, 1)}], ids=["no attacks", "two seeds"])
+def test_other_grids_render(make_results, make_folder, options):
+    assert "What the results say" in text_of(make_folder(make_results(augmentations=["none"], **options)))
+
+
+def test_empty_grid_renders(few, make_folder):
+    assert "0 of 0" in text_of(make_folder(few.model_copy(update={"cells": [], "costs": []})))
+
+
+def test_run_record_may_be_absent(few, make_folder):
+    text = text_of(make_folder(few, run=False))
+    assert "no record of the run" in text
+    assert "Latency was not measured" in text
+
+
+def test_unresolvable_rate_says_what_it_needs(few, make_folder):
+    text = text_of(make_folder(few))
+    assert "not resolvable" in text
+    assert "(needs at least 1,000)" in text
+
+
+def test_provenance_is_verbatim(few, make_folder):
+    text = text_of(make_folder(few))
+    assert few.provenance.grid_text in text
+    assert few.dataset.digest in text
+    assert "2000-01-01T00:00:00+00:00" in text
+
+
+def test_every_chart_has_a_place_a_description_and_its_numbers(few, make_folder):
+    text = text_of(make_folder(few))
+    for name in payload(text):
+        assert re.search(rf'data-chart="{name}" role="img" aria-label="[^"]{{40,}}"', text)
+        assert f'<details data-numbers="{name}">' in text
+
+
+def test_bundle_is_the_version_that_plotly_writes_for():
+    banner = page._resource("vendor/plotly-cartesian.min.js")[:200]
+    version = re.search(r"v(\d+\.\d+)\.", banner).group(1)
+    assert get_plotlyjs_version().startswith(version + ".")

@@ -1,0 +1,46 @@
+import csv
+import io
+
+from fer_audit.report.tidy import tidy_csv, tidy_rows
+
+
+def parsed(results):
+    return list(csv.DictReader(io.StringIO(tidy_csv(results))))
+
+
+def test_a_row_per_cell_and_attack(results):
+    rows = parsed(results)
+    expected = [(cell.id, attack.attack.name) for cell in results.cells for attack in cell.privacy.attacks]
+    assert [(row["cell"], row["attack"]) for row in rows] == expected
+
+
+def test_numbers_read_back_exactly(results):
+    cells = {cell.id: cell for cell in results.cells}
+    costs = {cost.model: cost for cost in results.costs}
+    for row in parsed(results):
+        cell = cells[row["cell"]]
+        attack = next(found for found in cell.privacy.attacks if found.attack.name == row["attack"])
+        assert float(row["accuracy"]) == cell.utility.accuracy.value
+        assert float(row["balanced_accuracy_low"]) == cell.utility.balanced_accuracy.low
+        assert float(row["auc_high"]) == attack.auc.high
+        assert [int(row[name]) for name in ("tp", "fp", "fn", "tn")] == list(attack.confusion.model_dump().values())
+        assert float(row["fnr"]) == attack.fnr.value
+        assert float(row["tpr_at_fpr_0.01"]) == attack.tpr_at_fpr["0.01"].value
+        assert row["tpr_at_fpr_0.001"] == ""
+        assert int(row["macs"]) == costs[cell.model].macs
+
+
+def test_cells_without_attacks_or_models_keep_their_row(make_results):
+    results = make_results(attacks={})
+    undone = {"status": "failed", "error": "first line\nsecond", "utility": None}
+    cells = [results.cells[0].model_copy(update=undone), *results.cells[1:]]
+    rows = parsed(results.model_copy(update={"cells": cells}))
+    assert len(rows) == len(cells)
+    assert rows[0]["error"] == "first line"
+    assert rows[0]["accuracy"] == rows[0]["attack"] == ""
+
+
+def test_rows_share_their_columns(make_results):
+    results = make_results()
+    cells = [results.cells[0].model_copy(update={"utility": None, "privacy": None}), *results.cells[1:]]
+    assert len({tuple(row) for row in tidy_rows(results.model_copy(update={"cells": cells}))}) == 1
