@@ -37,7 +37,7 @@ class RocCurve:
         return np.asarray(self.fp / self.fp[-1], np.float64)
 
     def at_fpr(self, fpr: float) -> int:
-        """Index of the point with the largest TPR among those with an FPR of at most `fpr`."""
+        """Index of the last point with an FPR of at most `fpr`: none of them has a larger TPR."""
         # k / n is the double nearest to the fraction, and so is a literal such as 0.29; int(100 * 0.29) would be 28.
         return int(np.searchsorted(self.fpr, fpr, side="right")) - 1
 
@@ -69,9 +69,9 @@ def tpr_at_fpr(members: Scores, nonmembers: Scores, fpr: float) -> float:
 
 
 def threshold_at_fpr(members: Scores, nonmembers: Scores, fpr: float) -> float | None:
-    """The threshold of `tpr_at_fpr`; None where nobody may be flagged."""
+    """The highest threshold that reaches `tpr_at_fpr`; None where no member can be flagged."""
     curve = roc(members, nonmembers)
-    point = curve.at_fpr(fpr)
+    point = int(np.searchsorted(curve.tp, curve.tp[curve.at_fpr(fpr)], side="left"))
     return float(curve.thresholds[point]) if point else None
 
 

@@ -124,6 +124,8 @@ def _ties(ties: int, others: int) -> str:
         return ""
     if not ties:
         return f" It is better than each of the {others} others on the same kind of labels."
+    if ties == others:
+        return f" None of the {others} others on the same kind of labels can be told apart from it at this size."
     return f" {ties} of the {others} others on the same kind of labels can't be told apart from it at this size."
 
 

@@ -30,10 +30,7 @@ _CELL_COLUMNS = (
 )
 
 _DECISION_COLUMNS = (
-    Column("Model", numeric=False),
-    Column("Augmentation", numeric=False),
-    Column("Labels", numeric=False),
-    Column("Seed"),
+    Column("Cell", numeric=False),
     Column("Attack", numeric=False),
     Column("AUC", "0.5 is chance; below it means that the score points the wrong way"),
     Column("SD", "standard deviation of the AUC over targets"),
@@ -113,20 +110,21 @@ def _plain(value: float) -> str:
 
 def decisions_table(results: Results) -> Table:
     """Every attack on every cell: counts and rates at the transferred threshold."""
+    seeds = several_seeds(results)
     rows = [
-        _decision_row(cell, attack)
+        _decision_row(cell, attack, seeds)
         for cell in results.cells
         if cell.privacy is not None
         for attack in cell.privacy.attacks
     ]
     caption = "Membership decisions at the threshold that the reference models chose"
-    return _lean(results, Table("decisions", caption, _DECISION_COLUMNS, tuple(rows), tools=True))
+    return Table("decisions", caption, _DECISION_COLUMNS, tuple(rows), tools=True)
 
 
-def _decision_row(cell: Cell, attack: AttackResult) -> tuple[Entry, ...]:
+def _decision_row(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry, ...]:
     found = attack.confusion
     return (
-        *_identity(cell),
+        words(f"{cell.model} \u00b7 {cell.augmentation}", _labels_and_seed(cell, seeds)),
         words(attack_name(cell, attack), attack.threat_model),
         measured(attack.auc, decimal),
         number(attack.auc_spread, decimal),
@@ -136,6 +134,10 @@ def _decision_row(cell: Cell, attack: AttackResult) -> tuple[Entry, ...]:
         measured(attack.advantage, decimal),
         *(measured(attack.tpr_at_fpr.get(level)) for level in ("0.01", "0.001")),
     )
+
+
+def _labels_and_seed(cell: Cell, seeds: bool) -> str:
+    return f"{labels_name(cell)} \u00b7 seed {cell.seed}" if seeds else labels_name(cell)
 
 
 def memorisation_table(results: Results) -> Table:

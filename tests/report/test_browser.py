@@ -1,6 +1,8 @@
 """The page in a real browser: it draws every chart, complains of nothing and asks the network for nothing."""
 
+import html
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -103,3 +105,60 @@ def test_hostile_labels_are_text_in_the_browser(few, make_folder, tmp_path):
     assert found.charts == found.plots >= 10
     assert seen.console == []
     assert seen.urls == []
+
+
+ACTIONS = """
+<script>
+addEventListener("load", () => setTimeout(() => {
+  const one = (selector) => document.querySelector(selector);
+  const fire = (place, value, kind) => { place.value = value; place.dispatchEvent(new Event(kind)); };
+  const said = { dark: document.documentElement.dataset.theme };
+  one("#theme").click();
+  said.toggled = document.documentElement.dataset.theme;
+  fire(one("[data-filter=cells]"), "randaug noise", "input");
+  said.filtered = one("[data-count=cells]").textContent;
+  const heads = [...document.querySelectorAll("[data-table=cells] thead button")];
+  const accuracy = heads.find((head) => head.textContent === "Accuracy");
+  const column = accuracy.closest("th").cellIndex;
+  const values = () => [...one("[data-table=cells]").tBodies[0].rows].map((row) => row.cells[column].dataset.v ?? null);
+  accuracy.click();
+  said.rising = values();
+  accuracy.click();
+  said.falling = values();
+  const select = one("#cell-roc");
+  const last = select.options[select.options.length - 1].value;
+  fire(select, last, "change");
+  said.together = one("#cell-classes").value === last;
+  const details = one("[data-numbers=tradeoff]");
+  details.open = true;
+  setTimeout(() => {
+    said.numbers = details.querySelectorAll("tbody tr").length;
+    said.first = details.querySelector("tbody tr").textContent;
+    said.curve = one("[data-chart=roc]").data[1].y[0];
+    document.title = JSON.stringify(said);
+  }, 1500);
+}, 3000));
+</script>
+"""
+
+
+def test_tables_sort_and_filter_and_choices_move_together(few, make_folder, tmp_path):
+    undone = {"status": "failed", "utility": None, "privacy": None}
+    cells = [few.cells[0].model_copy(update=undone), *few.cells[1:]]
+    page = render(make_folder(few.model_copy(update={"cells": cells})))
+    text = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text(encoding="utf-8"))
+    page.write_text(text.replace("</body>", ACTIONS + "</body>"), encoding="utf-8")
+    seen = visit(page, tmp_path)
+    said = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", seen.dom).group(1)))
+    known = sorted(cell.utility.accuracy.value for cell in cells[1:])
+    assert {said["dark"], said["toggled"]} == {"dark", "light"}
+    assert said["filtered"] == "1 of 4 rows"
+    assert [float(value) for value in said["rising"][:-1]] == known
+    assert [float(value) for value in said["falling"][:-1]] == known[::-1]
+    assert said["rising"][-1] is None
+    assert said["falling"][-1] is None
+    assert said["together"]
+    assert said["numbers"] == 3
+    assert "0.7894 (0.7529\u20130.8259)" in said["first"]
+    assert said["curve"] == pytest.approx(cells[-1].privacy.attacks[0].roc.tpr[1], rel=1e-5)
+    assert seen.console == []
