@@ -1,6 +1,6 @@
 """The audit: every model in turn is the target, and thresholds come from the other models.
 
-Three rules keep an audit honest where nothing leaks.
+Four rules keep an audit honest where nothing leaks.
 
 1. References never tell the target's membership; see `references_of`.
 2. The threshold of a target comes from references that are attacked as if they were targets ("pseudo-targets"), never
@@ -17,6 +17,8 @@ Three rules keep an audit honest where nothing leaks.
 Rates over all targets are averages at one threshold a target: the TPR at an FPR, and each point of the ROC curve, is
 the mean over targets at realisable thresholds, every target keeping to the FPR itself. Scores of different targets are
 never put on one scale, which would need a calibration that an attacker does not have.
+FPR, FNR and TPR at the transferred thresholds are of the thresholds as they were set: their intervals speak of other
+people, not of other reference models.
 """
 
 from __future__ import annotations

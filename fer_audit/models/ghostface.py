@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import Field
 
 from fer_audit.errors import PluginError
 from fer_audit.lazy import keras
 from fer_audit.models.conv_bn import conv_bn, depthwise_bn, norm_act
 from fer_audit.models.model import Model
+from fer_audit.models.norm_momentum import NormMomentum, set_norm_momentum
 
 #: Fused blocks: filters, stride, triplet attention or not.
 FUSED = ((8, 1, False), (8, 1, False), (8, 1, True), (16, 2, True), (16, 1, False), (16, 1, True))
@@ -24,6 +27,21 @@ TO_ROWS_COLUMNS: Axes = (2, 3, 1)
 TO_COLUMNS_ROWS: Axes = (3, 2, 1)
 
 
+class Variant(NamedTuple):
+    """What the two plug-ins do differently."""
+
+    unpermute: Axes  #: of the branch that attends over channels and rows
+    scaled: bool  #: depthwise kernels start at the scale of their own fan-in
+
+
+class GhostFaceParams(NormMomentum):
+    """Parameters of GhostFace; they change where a training starts and how its statistics follow, not the network."""
+
+    scaled_depthwise: bool = Field(
+        True, description="start depthwise kernels at the scale of their own fan-in; false: as released, by Glorot"
+    )
+
+
 class GhostFace(Model):
     """A small network of ghost modules with triplet attention: 1,285,619 parameters, 64.7 M MACs at 224 px, 7 classes.
 
@@ -33,15 +51,22 @@ class GhostFace(Model):
     3x3; on Misra et al., "Rotate to Attend: Convolutional Triplet Attention Module", WACV 2021; and on the fused
     convolution blocks of Tan and Le, "EfficientNetV2", ICML 2021.
 
-    Differs from the origin in one thing: all three branches of the attention return to the axes they came from.
-    It takes any image size; its total stride is 256, so that up to 256 px the last map is 1x1.
+    The network differs from the origin in one thing: all three branches of the attention return to the axes they came
+    from. Its training starts elsewhere: Keras' Glorot rule counts the channels of a depthwise kernel as its fan-in, which
+    shrinks the signal by their square root wherever no normalisation follows, as in the shortcuts and the strides here;
+    from the scale of their own fan-in, a few hundred steps are enough to learn. `scaled_depthwise: false` and
+    `norm_momentum: 0.99` start as released. It takes any image size; its total stride is 256, so that up to 256 px the last map is 1x1.
     """
 
     name = "ghostface"
 
+    Params = GhostFaceParams
+    params: GhostFaceParams
+
     def build(self, input_shape: tuple[int, int, int], classes: int) -> Any:
         """The network, its input normalised by the mean and the variance of the training rows."""
-        return _network(self.name, input_shape, classes, unpermute=TO_ROWS_COLUMNS)
+        network = _network(self.name, input_shape, classes, Variant(TO_ROWS_COLUMNS, self.params.scaled_depthwise))
+        return set_norm_momentum(network, self.params.norm_momentum)
 
 
 class GhostFaceOrigin(Model):
@@ -60,19 +85,19 @@ class GhostFaceOrigin(Model):
         height, width, _ = input_shape
         if height != width:
             raise PluginError(f"model {self.name!r} takes square images only, received {height}x{width}")
-        return _network(self.name, input_shape, classes, unpermute=TO_COLUMNS_ROWS)
+        return _network(self.name, input_shape, classes, Variant(TO_COLUMNS_ROWS, scaled=False))
 
 
-def _network(name: str, input_shape: tuple[int, int, int], classes: int, unpermute: Axes) -> Any:
+def _network(name: str, input_shape: tuple[int, int, int], classes: int, variant: Variant) -> Any:
     from fer_audit.models.layers.input_normalization import InputNormalization
 
     inputs = keras.Input(input_shape, name="images")
     x = InputNormalization(name="normalization")(inputs)
     x = conv_bn(x, 8, 5, strides=2, activation="relu", name="stem")
     for place, (filters, stride, attention) in enumerate(FUSED, 1):
-        x = _fused_block(x, filters, stride, unpermute if attention else None, name=f"fused{place}")
+        x = _fused_block(x, filters, stride, variant.unpermute if attention else None, name=f"fused{place}")
     for place, (filters, stride) in enumerate(GHOST, 1):
-        x = _ghost_bottleneck(x, filters, stride, unpermute, name=f"ghost{place}")
+        x = _ghost_bottleneck(x, filters, stride, variant, name=f"ghost{place}")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     # The origin has no activation between its two dense layers.
     x = keras.layers.Dense(240, name="features")(x)
@@ -88,23 +113,36 @@ def _fused_block(x: Any, filters: int, stride: int, unpermute: Axes | None, name
     return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 else y
 
 
-def _ghost_bottleneck(x: Any, filters: int, stride: int, unpermute: Axes, name: str) -> Any:
-    y = _ghost_module(x, filters, "relu", name=f"{name}_1")
+def _ghost_bottleneck(x: Any, filters: int, stride: int, variant: Variant, name: str) -> Any:
+    y = _ghost_module(x, filters, "relu", variant, name=f"{name}_1")
     y = norm_act(y, "relu", name=f"{name}_mid")
-    y = _triplet_attention(y, unpermute, name=f"{name}_attention")
-    y = _ghost_module(y, filters, None, name=f"{name}_2")
+    y = _triplet_attention(y, variant.unpermute, name=f"{name}_attention")
+    y = _ghost_module(y, filters, None, variant, name=f"{name}_2")
     y = norm_act(y, name=f"{name}_out")
     if stride == 1:
         return keras.layers.Add(name=f"{name}_add")([x, y])
-    x = keras.layers.DepthwiseConv2D(1, use_bias=False, name=f"{name}_shortcut_depthwise")(x)
+    x = _depthwise(1, variant, name=f"{name}_shortcut_depthwise")(x)
     x = keras.layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_shortcut_conv")(x)
     y = keras.layers.Add(name=f"{name}_add")([x, y])
-    return keras.layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False, name=f"{name}_down")(y)
+    return _depthwise(3, variant, strides=2, padding="same", name=f"{name}_down")(y)
 
 
-def _ghost_module(x: Any, filters: int, activation: str | None, name: str) -> Any:
+def _depthwise(kernel_size: int, variant: Variant, **options: Any) -> Any:
+    initializer = _depthwise_initializer(kernel_size, variant)
+    return keras.layers.DepthwiseConv2D(kernel_size, use_bias=False, depthwise_initializer=initializer, **options)
+
+
+def _depthwise_initializer(kernel_size: int, variant: Variant) -> Any:
+    """Each output sums kernel_size^2 inputs of one channel: a variance of 1 / kernel_size^2 keeps their scale."""
+    if not variant.scaled:
+        return "glorot_uniform"
+    return keras.initializers.RandomNormal(stddev=1 / kernel_size)
+
+
+def _ghost_module(x: Any, filters: int, activation: str | None, variant: Variant, name: str) -> Any:
     primary = conv_bn(x, filters, 3, activation="relu", name=f"{name}_primary")
-    cheap = depthwise_bn(primary, 3, activation=activation, name=f"{name}_cheap")
+    start = {"depthwise_initializer": _depthwise_initializer(3, variant)}
+    cheap = depthwise_bn(primary, 3, activation=activation, name=f"{name}_cheap", **start)
     return keras.layers.Add(name=f"{name}_add")([primary, cheap])
 
 
