@@ -1,12 +1,13 @@
 """The main job on a tiny grid, for real: processes, TensorFlow, attacks, page."""
 
+import contextlib
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,9 +52,7 @@ class Study:
 
     def start(self, *options):
         command = [sys.executable, "-m", "fer_audit", "run", "study.yaml", *options]
-        return subprocess.Popen(
-            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self, *options):
         process = self.start(*options)
@@ -147,16 +146,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_results(undisturbed, tmp_pat
 def _workers_of(folder):
     """Worker processes that work in `folder` still."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    words = file.read()
-                where = os.readlink(f"/proc/{entry}/cwd")
-            except OSError:
-                continue
-            if b"fer_audit.training.worker" in words and where == str(folder):
-                found.append(entry)
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes()
+                if b"fer_audit.training.worker" in words and (process / "cwd").readlink() == folder:
+                    found.append(process.name)
     return found
 
 

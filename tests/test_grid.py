@@ -41,14 +41,22 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         tmp_path,
         SMALL + "augmentations: [none, randaug, {name: mixup, params: {alpha: 1}}, [randaug, mixup]]\n",
     ).grid
-    assert [chain_label(chain) for chain in grid.augmentations] == ["none", "randaug", "mixup(alpha=1)", "randaug+mixup"]
+    assert [chain_label(chain) for chain in grid.augmentations] == [
+        "none",
+        "randaug",
+        "mixup(alpha=1)",
+        "randaug+mixup",
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (SMALL + "trainng: {}\n", r"study.yaml:4: unknown field 'trainng': did you mean 'training'\?"),
-        (SMALL + "training:\n  epoch: 3\n", r"study.yaml:5: unknown field 'epoch' in training: did you mean 'epochs'\?"),
+        (
+            SMALL + "training:\n  epoch: 3\n",
+            r"yaml:5: unknown field 'epoch' in training: did you mean 'epochs'\?",
+        ),
         (SMALL + "training: {optimizer: {lr: 1}}\n", r"unknown field 'lr' in training.optimizer"),
         (SMALL + "training: {epochs: 0}\n", r"training.epochs: .*greater than or equal to 1. Received: 0"),
         (SMALL + "training: {optimizer: {name: adamm}}\n", r"training.optimizer.name: .*'adamw'.*Received: 'adamm'"),

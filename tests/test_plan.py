@@ -173,7 +173,10 @@ RELATED = {
         {"augmentations": ["none", {"name": "mixup", "params": {"alpha": 0.9}}]},
         lambda title: "mixup" in title,
     ),
-    "the queries": ({"privacy": {"references": 4, "queries": ["identity", "flip"]}}, lambda title: "reference" in title),
+    "the queries": (
+        {"privacy": {"references": 4, "queries": ["identity", "flip"]}},
+        lambda title: "reference" in title,
+    ),
 }
 
 

@@ -72,5 +72,6 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
         unmeasured = any(training.spec.program.key not in rates for training in missing)
         guess = " (rough: not every program was timed on this machine yet)" if unmeasured else ""
         lines.append(f"estimated time: {duration(seconds_left(missing, rates, workers))}{guess}")
+    lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from fer_audit.lazy import keras
 from fer_audit.models.conv_bn import conv_bn, depthwise_bn, norm_act
 from fer_audit.models.model import Model
 from fer_audit.models.norm_momentum import NormMomentum, set_norm_momentum
+from fer_audit.plugins import Parameters
 
 #: Fused blocks: filters, stride, triplet attention or not.
 FUSED = ((8, 1, False), (8, 1, False), (8, 1, True), (16, 2, True), (16, 1, False), (16, 1, True))
@@ -34,14 +35,6 @@ class Variant(NamedTuple):
     scaled: bool  #: depthwise kernels start at the scale of their own fan-in
 
 
-class GhostFaceParams(NormMomentum):
-    """Parameters of GhostFace; they change where a training starts and how its statistics follow, not the network."""
-
-    scaled_depthwise: bool = Field(
-        True, description="start depthwise kernels at the scale of their own fan-in; false: as released, by Glorot"
-    )
-
-
 class GhostFace(Model):
     """A small network of ghost modules with triplet attention: 1,285,619 parameters, 64.7 M MACs at 224 px, 7 classes.
 
@@ -52,16 +45,23 @@ class GhostFace(Model):
     convolution blocks of Tan and Le, "EfficientNetV2", ICML 2021.
 
     The network differs from the origin in one thing: all three branches of the attention return to the axes they came
-    from. Its training starts elsewhere: Keras' Glorot rule counts the channels of a depthwise kernel as its fan-in, which
-    shrinks the signal by their square root wherever no normalisation follows, as in the shortcuts and the strides here;
-    from the scale of their own fan-in, a few hundred steps are enough to learn. `scaled_depthwise: false` and
-    `norm_momentum: 0.99` start as released. It takes any image size; its total stride is 256, so that up to 256 px the last map is 1x1.
+    from. Its training also starts elsewhere: Keras' Glorot rule counts the channels of a depthwise kernel in its
+    fan-in, which shrinks the signal by their square root wherever no normalisation follows, as in the shortcuts and
+    strides here. From the scale of its own fan-in the network learns within a few hundred steps.
+    `scaled_depthwise: false` with `norm_momentum: 0.99` starts as released. It takes any image size; its total stride
+    is 256, so that up to 256 px the last map is 1x1.
     """
 
     name = "ghostface"
 
-    Params = GhostFaceParams
-    params: GhostFaceParams
+    class Params(NormMomentum):
+        """Parameters of GhostFace; they change where a training starts, not the network."""
+
+        scaled_depthwise: bool = Field(
+            True, description="start depthwise kernels at the scale of their own fan-in; false: as released, by Glorot"
+        )
+
+    params: Params
 
     def build(self, input_shape: tuple[int, int, int], classes: int) -> Any:
         """The network, its input normalised by the mean and the variance of the training rows."""
@@ -80,12 +80,22 @@ class GhostFaceOrigin(Model):
 
     name = "ghostface-origin"
 
+    class Params(Parameters):
+        """Parameters of GhostFace as released."""
+
+        norm_momentum: float = Field(
+            0.99, ge=0, lt=1, description="share of the moving statistics that a step keeps; use 0.9 for short runs"
+        )
+
+    params: Params
+
     def build(self, input_shape: tuple[int, int, int], classes: int) -> Any:
         """The network; raises PluginError unless images are square."""
         height, width, _ = input_shape
         if height != width:
             raise PluginError(f"model {self.name!r} takes square images only, received {height}x{width}")
-        return _network(self.name, input_shape, classes, Variant(TO_COLUMNS_ROWS, scaled=False))
+        network = _network(self.name, input_shape, classes, Variant(TO_COLUMNS_ROWS, scaled=False))
+        return set_norm_momentum(network, self.params.norm_momentum)
 
 
 def _network(name: str, input_shape: tuple[int, int, int], classes: int, variant: Variant) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -42,10 +43,8 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "imgaug", 
 
 def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path, console: Console) -> Results:
     """The results of everything in the store that `plan` wants; `failures` explains what is absent."""
-    cells = []
-    with console.status("attacking") if console.is_terminal else console.capture():
-        for cell in plan.cells:
-            cells.append(_collect_cell(plan, store, cell, failures))
+    with console.status("attacking") if console.is_terminal else contextlib.nullcontext():
+        cells = [_collect_cell(plan, store, cell, failures) for cell in plan.cells]
     return Results(
         grid=plan.grid.name,
         include_images=plan.grid.include_images,

@@ -47,7 +47,7 @@ def measure_privacy(
     tested = test.argmax(axis=2) == np.asarray(data.test.labels)
     return Privacy(
         trainings=list(trainings),
-        references=len(folders),
+        references=len(folders) - 2,
         queries=list(queries),
         member_accuracy=mean_accuracy(correct, keep, data.pool.subjects),
         nonmember_accuracy=mean_accuracy(correct, ~keep, data.pool.subjects),

@@ -123,8 +123,8 @@ def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
     unknown = [program for key, program in programs.items() if not store.has("latencies", key)]
     if unknown:
         for program, message in engine.measure_latency(unknown):
-            value = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
-            store.write_json("latencies", _latency_key(program), value)
+            measured = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
+            store.write_json("latencies", _latency_key(program), measured)
     labels = {content_key(cell.model_identity.model_dump()): cell.model.label for cell in plan.cells}
     latencies = []
     for key, program in programs.items():

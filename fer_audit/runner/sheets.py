@@ -56,9 +56,7 @@ def _augmentation(plan: Plan, number: int, folder: Path) -> ImageSheet:
     index = np.array([group[place] for place in range(2) for group in per_class if len(group) > place])[:_COLUMNS]
     faces = np.asarray(pool.images[index])
     labels = np.eye(len(plan.data.classes), dtype=np.float32)[pool.labels[index]]
-    augmentations = [
-        cast("Augmentation", plan.registry.create("augmentation", ref.name, ref.params)) for ref in chain
-    ]
+    augmentations = [cast("Augmentation", plan.registry.create("augmentation", ref.name, ref.params)) for ref in chain]
     rows = [faces, *(_draw(augmentations, faces, labels, draw) for draw in range(_DRAWS))]
     name = f"sheet-augmentation-{number}.jpg"
     _save(rows, folder / name)
@@ -71,9 +69,7 @@ def _augmentation(plan: Plan, number: int, folder: Path) -> ImageSheet:
     )
 
 
-def _draw(
-    augmentations: Sequence[Augmentation], images: Images, labels: npt.NDArray[np.float32], draw: int
-) -> Images:
+def _draw(augmentations: Sequence[Augmentation], images: Images, labels: npt.NDArray[np.float32], draw: int) -> Images:
     rng = np.random.default_rng([draw, len(images)])
     for augmentation in augmentations:
         images, labels = augmentation(images, labels, rng)

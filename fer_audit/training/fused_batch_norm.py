@@ -24,13 +24,17 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
             is_training=training,
         )
         if training:
-            # The kernel returns the unbiased variance n / (n - 1); Keras keeps the biased one.
-            n = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-            biased = variance * (tf.maximum(n - 1.0, 1.0) / n)
             rate = 1.0 - self.momentum
-            self.moving_mean.value.assign_sub(rate * (self.moving_mean.value - mean))
-            self.moving_variance.value.assign_sub(rate * (self.moving_variance.value - biased))
+            _approach(self.moving_mean.value, mean, rate)
+            # The kernel returns the unbiased variance n / (n - 1); Keras keeps the biased one.
+            n = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+            _approach(self.moving_variance.value, variance * (tf.maximum(n - 1.0, 1.0) / n), rate)
         return normalised
+
+
+def _approach(moving: tf.Variable, statistic: Any, rate: float) -> None:
+    """Moving -= rate * (moving - statistic), the subtraction and the product in one op."""
+    tf.raw_ops.ResourceApplyGradientDescent(var=moving.handle, alpha=rate, delta=moving.value() - statistic)
 
 
 def fuse_batch_norms(network: keras.Model) -> int:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fer_audit.augmentations.augmentation import Augmentation
 from fer_audit.errors import PluginError
 from fer_audit.plugins import Registry
-from fer_audit.augmentations.augmentation import Augmentation
 
 NAMES = Registry.load().names("augmentation")
 #: Parameters at which each augmentation changes nothing.

@@ -35,7 +35,9 @@ def test_every_command_has_help(command, capsys):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["plan", "GRID"]])
 def test_no_tensorflow_where_none_is_needed(arguments, tmp_path):
-    (tmp_path / "g.yaml").write_text("dataset: {name: synthface, params: {rows: 40, test_rows: 20}}\nmodels: [ghostface]\n")
+    (tmp_path / "g.yaml").write_text(
+        "dataset: {name: synthface, params: {rows: 40, test_rows: 20}}\nmodels: [ghostface]\n"
+    )
     words = [str(tmp_path / "g.yaml") if word == "GRID" else word for word in arguments]
     code = (
         "import sys\nfrom fer_audit.cli.main import main\n"

@@ -50,7 +50,8 @@ def test_titles_times_and_failures_are_shown(terminal):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "1 s"), (7.2, "8 s"), (89, "89 s"), (91, "2 min"), (5399, "1 h 30 min"), (7201, "2 h 01 min")]
+    ("seconds", "words"),
+    [(0, "1 s"), (7.2, "8 s"), (89, "89 s"), (91, "2 min"), (5399, "1 h 30 min"), (7201, "2 h 01 min")],
 )
 def test_durations_are_short(seconds, words):
     assert duration(seconds) == words

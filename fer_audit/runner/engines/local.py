@@ -156,15 +156,15 @@ class LocalEngine:
                 yield from self._give_next(worker, schedule)
         while len(schedule) or any(worker.current for worker in self._open.values()):
             number, message = self._messages.get()
-            worker = self._open.get(number)
-            if worker is None:
+            sender = self._open.get(number)
+            if sender is None:
                 continue
             if message is None:
-                yield from self._lost(worker, schedule, attempts)
+                yield from self._lost(sender, schedule, attempts)
             else:
-                yield from self._heard(worker, message)
-                if worker.current is None:
-                    yield from self._give_next(worker, schedule)
+                yield from self._heard(sender, message)
+                if sender.current is None:
+                    yield from self._give_next(sender, schedule)
 
     def measure_latency(self, programs: Sequence[ProgramSpec]) -> Iterator[tuple[ProgramSpec, dict[str, Any]]]:
         """Milliseconds a single image takes with each program, on one worker while nothing else runs."""
