@@ -15,7 +15,7 @@ NONE = "none"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PluginRef(_Section):
@@ -117,12 +117,12 @@ class Resources(_Section):
 class Grid(_Section):
     """A study: every model with every augmentation, label attack and seed, attacked by every membership attack."""
 
-    name: str = Field("", pattern=r"^[\w.-]*$")
+    name: str = Field("", pattern=r"^(\w[\w.-]*)?$")
     dataset: Ref
     models: tuple[Ref, ...] = Field(min_length=1)
     augmentations: tuple[Chain, ...] = ((),)
     attacks: Attacks = Attacks()
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     training: Training = Training()
     privacy: Privacy = Privacy()
     resources: Resources = Resources()

@@ -22,12 +22,13 @@ from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.splits import membership_matrix
 from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
+from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin, Registry
 from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingSpec
 from fer_audit.store import Store, array_digest
 
 #: Packages whose version can change a weight.
-_NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python")
+_NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python", "pillow", "scikit-image")
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ def make_plan(file: GridFile, store: Store) -> Plan:
     fingerprint, data = load_through(store, dataset, grid.training.image_size, file.base)
     for attack in attacks:
         # A target is attacked with all other models but its complement.
-        attack.check_needs(references=grid.privacy.references - 2, population=len(data.population) > 0)
+        attack.check_plan(
+            references=grid.privacy.references - 2,
+            population=len(data.population) > 0,
+            queries=len(grid.privacy.queries),
+        )
     plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks)
     _add_cells(plan, plugins, store)
     plan.done = {key for key in plan.trainings if store.has("trainings", key)}
@@ -117,7 +122,12 @@ class _Plugins:
     def check_all(self, grid: Grid) -> None:
         """Makes every plug-in that the grid names, so that an error comes before any work."""
         for ref in grid.models:
-            self.create("model", ref)
+            model = cast("Model", self.create("model", ref))
+            if grid.training.image_size < model.minimum_size:
+                raise GridError(
+                    f"model {model.name!r} needs images of at least {model.minimum_size} px, received "
+                    f"training.image_size: {grid.training.image_size}"
+                )
         for ref in itertools.chain.from_iterable(grid.augmentations):
             self.create("augmentation", ref)
         for ref in grid.attacks.labels:

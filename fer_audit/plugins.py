@@ -172,11 +172,11 @@ class Registry:
             sys.path.append(str(folder.resolve()))
         for path in sorted(folder.resolve().glob("*.py")):
             try:
-                self._add_module(_import_file(path))
-            except PluginError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one broken file must not hide the others
+                module = _import_file(path)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - one broken file must not hide the others
                 self.broken.append(_describe_failure(path, error))
+            else:
+                self._add_module(module)
 
     def _add_module(self, module: Any) -> None:
         for value in vars(module).values():
@@ -184,10 +184,19 @@ class Registry:
                 inspect.isclass(value)
                 and issubclass(value, Plugin)
                 and value.__module__ == module.__name__
-                and not inspect.isabstract(value)
                 and "name" in vars(value)
             ):
-                self._add_class(value)
+                if inspect.isabstract(value):
+                    self._refuse_abstract(value)
+                else:
+                    self._add_class(value)
+
+    def _refuse_abstract(self, cls: type[Plugin]) -> None:
+        """A named plug-in that misses its method is a mistake (`aply`), not a base class."""
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+        reason = f"{cls.kind} {cls.name!r} does not write the method {missing}"
+        line = inspect.getsourcelines(cls)[1]
+        self.broken.append(BrokenPlugin(Path(inspect.getfile(cls)), line, reason, (cls.name,)))
 
     def _add_class(self, cls: type[Plugin]) -> None:
         known = self.classes[cls.kind].setdefault(cls.name, cls)
@@ -235,7 +244,7 @@ def _import_file(path: Path) -> Any:
     return module
 
 
-def _describe_failure(path: Path, error: Exception) -> BrokenPlugin:
+def _describe_failure(path: Path, error: BaseException) -> BrokenPlugin:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     if line is None:

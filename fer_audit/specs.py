@@ -12,6 +12,9 @@ from fer_audit.plugins import content_key
 #: Raised by hand whenever the training code changes what it computes, so that no stale training is ever taken up.
 TRAINING_SCHEMA = 1
 
+#: Raised by hand whenever the way that costs are counted changes.
+COUNTING_SCHEMA = 1
+
 
 class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,4 +86,5 @@ class Training:
 
 def cost_key(program: ProgramSpec) -> str:
     """The key under which the costs of a program's model are kept."""
-    return content_key(["cost", program.model.model_dump(mode="json"), program.input_shape, program.classes])
+    model = program.model.model_dump(mode="json")
+    return content_key(["cost", COUNTING_SCHEMA, model, program.input_shape, program.classes])

@@ -24,7 +24,28 @@ plugins: [plugins]
 """
 
 BROKEN_MODEL = '''
+from fer_audit.augmentations.augmentation import Augmentation
+from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.models.model import Model
+
+
+class Raising(Augmentation):
+    """Fails in training; source: this test."""
+
+    name = "raising"
+
+    def apply(self, images, labels, rng):
+        raise ValueError("on purpose")
+
+
+class Failing(MembershipAttack):
+    """Fails after training; source: this test."""
+
+    name = "failing"
+    threat_model = "none"
+
+    def infer(self, view):
+        raise ValueError("on purpose")
 
 
 class Broken(Model):
@@ -175,3 +196,21 @@ def test_a_failing_model_fails_its_cells_only(undisturbed):
     assert status == {"mini-xception": "done", "broken": "failed"}
     assert any("on purpose" in cell["error"] for cell in undisturbed.results["cells"])
     assert b"on purpose" in undisturbed.file("report.html")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "failed"),
+    [
+        ("[none, [randaug, mixup]]", "[none, raising]", 2),
+        ("[shadow-mia, loss-threshold]", "[loss-threshold, failing]", 4),
+    ],
+)
+def test_a_plugin_that_raises_fails_its_cells_and_the_page_says_why(undisturbed, old, new, failed):
+    undisturbed.write(GRID.replace(old, new))
+    code, output = undisturbed.run()
+    undisturbed.write(GRID)
+    assert code == 3
+    assert f"{failed} of 4 cells failed" in output
+    assert "Traceback" not in output
+    assert [cell["status"] for cell in undisturbed.results["cells"]].count("failed") == failed
+    assert b"ValueError: on purpose" in undisturbed.file("report.html")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fer_audit.errors import FerAuditError, GridError, PluginError
+from fer_audit.errors import FerAuditError, GridError, PluginError, SignalsError
 from fer_audit.grid import read_grid
 from fer_audit.plan import Rate, make_plan, seconds_left
 from fer_audit.store import Store
@@ -227,6 +227,12 @@ def test_more_references_keep_the_first_ones(workshop):
         ({"attacks": {"labels": [{"name": "none", "params": {"rate": 2}}]}}, GridError, "takes no parameters"),
         ({"dataset": "synthfac"}, PluginError, "did you mean 'synthface'"),
         ({"plugins": ["absent"]}, PluginError, "does not exist"),
+        ({"models": ["mobilenet-v2"]}, GridError, "at least 32 px, received training.image_size: 16"),
+        (
+            {"attacks": {"membership": [{"name": "loss-threshold", "params": {"queries": [1]}}]}},
+            SignalsError,
+            "queries must lie within 0..0",
+        ),
     ],
 )
 def test_mistakes_come_before_any_work(workshop, changes, error, said):

@@ -74,6 +74,18 @@ def test_a_syntax_error_is_reported_with_its_line(folder):
     assert (broken.path.name, broken.line) == ("typo.py", 2)
 
 
+def test_a_plugin_that_misses_its_method_is_reported(folder):
+    (folder / "mine.py").write_text(MINE.format(extra="").replace("def apply", "def aply"))
+    registry = Registry.load([folder])
+    with pytest.raises(PluginError, match=r"mine\.py:\d+: augmentation 'mine' does not write the method apply"):
+        registry.get("augmentation", "mine")
+
+
+def test_a_file_that_ends_the_interpreter_is_reported(folder):
+    (folder / "ends.py").write_text("import sys\nsys.exit(3)\n")
+    assert [broken.path.name for broken in Registry.load([folder]).broken] == ["ends.py"]
+
+
 def test_two_plugins_of_one_name_are_refused(folder):
     (folder / "other.py").write_text(MINE.format(extra=""))
     with pytest.raises(PluginError, match="two plug-ins are called"):

@@ -128,6 +128,16 @@ class MembershipAttack(Plugin):
         if missing:
             raise SignalsError(f"membership attack {self.name!r} needs {'; and '.join(missing)}")
 
+    @final
+    def check_plan(self, references: int, population: bool, queries: int) -> None:
+        """Raises SignalsError where signals of so many references and queries would not do, before any are made."""
+        if self.params.queries != "all" and max(self.params.queries) >= queries:
+            raise SignalsError(
+                f"membership attack {self.name!r}: queries must lie within 0..{queries - 1}, received "
+                f"{list(self.params.queries)}"
+            )
+        self.check_needs(references, population, queries if self.params.queries == "all" else len(self.params.queries))
+
     @abstractmethod
     def infer(self, view: TargetView) -> Floats:
         """Scores float64 (N,), larger meaning more likely a member; infinite ones are allowed, NaN is not."""

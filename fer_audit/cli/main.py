@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output is gone (`fer-audit list | head`); there is nobody left to tell.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        print(f"fer-audit: {error.strerror or error}:{place}; everything that was finished is kept", file=sys.stderr)
+        return FerAuditError.exit_code
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

@@ -22,20 +22,18 @@ def execute(options: argparse.Namespace) -> int:
     """Runs the grid; 0 when every cell is done, 3 when some failed."""
     from rich.console import Console
 
-    from fer_audit.cli.plan import show_plan
-    from fer_audit.errors import GridError
+    from fer_audit.cli.plan import show_cells, show_plan
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
     from fer_audit.report.page import render
     from fer_audit.runner.run import run_plan, worker_count
     from fer_audit.store import Store
 
-    if options.workers is not None and options.workers < 1:
-        raise GridError(f"--workers must be at least 1, received {options.workers}")
     console = Console()
     store = Store(options.store)
     plan = make_plan(read_grid(options.grid), store)
     workers = worker_count(plan, options.workers)
+    show_cells(plan, console)
     show_plan(plan, store, workers, console)
     folder = options.reports / plan.grid.name
     outcome = run_plan(plan, store, folder, workers=workers, console=console, command=" ".join(sys.argv))

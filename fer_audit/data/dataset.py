@@ -68,6 +68,13 @@ class FaceData:
         return self.pool, self.test, self.population
 
 
+def _file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"can't read {path}: {error.strerror}") from None
+
+
 def _digest(arrays: Sequence[npt.NDArray[Any] | None], text: str = "") -> str:
     digest = hashlib.sha256(text.encode())
     for array in arrays:
@@ -94,8 +101,7 @@ class Dataset(Plugin):
     @final
     def fingerprint(self, size: int, base: Path) -> str:
         """A key (hex) that changes when `load` would return something else: parameters, source, content of files."""
-        files = [[str(path), hashlib.sha256(path.read_bytes()).hexdigest()] for path in self.sources(base)]
-        return content_key([self.identity(), size, files])
+        return content_key([self.identity(), size, [_file_digest(path) for path in self.sources(base)]])
 
     @abstractmethod
     def read(self, size: int, base: Path) -> FaceData:

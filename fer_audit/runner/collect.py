@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import platform
+import traceback
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 
 import fer_audit
 from fer_audit.data.dataset import Rows
+from fer_audit.errors import FerAuditError
 from fer_audit.grid import chain_label
 from fer_audit.metrics.accuracy import accuracy, balanced_accuracy, confusion_matrix, per_class_recall
 from fer_audit.plan import Plan, PlannedCell
@@ -64,7 +66,14 @@ def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping
     if failed or absent:
         status, error = ("failed", failures[failed]) if failed else ("missing", "not trained yet")
     utility = _utility(plan, store, cell) if cell.utility not in failures and absent != cell.utility else None
-    privacy = None if failed or absent or cell.keep is None else _privacy(plan, store, cell, cell.keep)
+    privacy = None
+    if status == "done" and cell.keep is not None:
+        try:
+            privacy = _privacy(plan, store, cell, cell.keep)
+        except FerAuditError as problem:
+            status, error = "failed", str(problem)
+        except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
+            status, error = "failed", traceback.format_exc(limit=-8)
     return Cell.model_validate(
         {
             "id": cell.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from fer_audit.attacks.signals import Signals
 from fer_audit.data.dataset import FaceData
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import content_key, package_digest
+from fer_audit.results import SCHEMA_VERSION as RESULTS_SCHEMA
 from fer_audit.results import AttackResult, Privacy
 from fer_audit.store import Store, array_digest
 
@@ -66,8 +68,10 @@ def _attack_once(
 ) -> AttackResult:
     """The result of one attack, from the store where the same signals met the same code before."""
     subjects = None if signals.subjects is None else array_digest(signals.subjects)
-    code = [package_digest("fer_audit.attacks"), package_digest("fer_audit.metrics")]
-    labels = [array_digest(given), array_digest(signals.keep), subjects]
+    code = [package_digest("fer_audit.attacks"), package_digest("fer_audit.metrics"), RESULTS_SCHEMA]
+    code += [metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")]
+    population = None if signals.population_labels is None else array_digest(signals.population_labels)
+    labels = [array_digest(given), array_digest(signals.keep), subjects, population]
     key = content_key([attack.identity(), list(trainings), labels, seed, code])
     known = store.read_json("attacks", key)
     if known is not None:

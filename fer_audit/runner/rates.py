@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -40,4 +41,6 @@ class Rates:
     def save(self) -> None:
         """Keeps the rates for the next run."""
         rows = {key: (rate.images_per_second, rate.start_seconds) for key, rate in self.known.items()}
-        write_text(self._path, json.dumps(rows, indent=1))
+        # A rate that can't be kept must not hide why the run ended.
+        with contextlib.suppress(OSError):
+            write_text(self._path, json.dumps(rows, indent=1))

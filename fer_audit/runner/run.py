@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fer_audit.errors import StoreError
+from fer_audit.errors import GridError, StoreError
 from fer_audit.plan import Plan, seconds_left
 from fer_audit.plugins import content_key
 from fer_audit.results import Latency, RunRecord, write_results, write_run
@@ -21,7 +21,7 @@ from fer_audit.runner.collect import collect
 from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
 from fer_audit.runner.progress import progress_for
 from fer_audit.runner.rates import Rates
-from fer_audit.specs import ProgramSpec, Training
+from fer_audit.specs import ProgramSpec, Training, cost_key
 from fer_audit.store import Store
 
 
@@ -38,7 +38,11 @@ class Outcome:
 def worker_count(plan: Plan, asked: int | None = None) -> int:
     """Worker processes: `asked`, or the grid's, or one a core."""
     wanted = asked if asked is not None else plan.grid.resources.workers
-    return len(os.sched_getaffinity(0)) if wanted == "auto" else wanted
+    if wanted == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wanted < 1:
+        raise GridError(f"--workers must be at least 1, received {wanted}")
+    return wanted
 
 
 def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: Console, command: str) -> Outcome:
@@ -120,7 +124,12 @@ def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
     """The latency of each model, measured once for a store and a machine."""
     models = {program.model.name + content_key(program.model.params): program for program in plan.programs.values()}
     programs = {_latency_key(program): program for program in models.values()}
-    unknown = [program for key, program in programs.items() if not store.has("latencies", key)]
+    # A worker counts the costs of what it builds, so a program whose costs were lost is built again too.
+    unknown = [
+        program
+        for key, program in programs.items()
+        if not (store.has("latencies", key) and store.has("costs", cost_key(program)))
+    ]
     if unknown:
         for program, message in engine.measure_latency(unknown):
             measured = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}

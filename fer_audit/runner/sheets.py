@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -24,12 +25,16 @@ Images = npt.NDArray[np.uint8]
 
 def write_sheets(plan: Plan, folder: Path) -> list[ImageSheet]:
     """Writes the sheets that the grid allows: drawn faces always, real ones only with `include_images: true`."""
+    for old in folder.glob("sheet-*.jpg"):
+        old.unlink()
     if not plan.data.drawn and not plan.grid.include_images:
         return []
     sheets = [_expressions(plan, folder)]
     for number, chain in enumerate(plan.grid.augmentations):
         if chain:
-            sheets.append(_augmentation(plan, number, folder))
+            # An augmentation that raises has failed its cells already, with its reason; it only has no sheet.
+            with contextlib.suppress(Exception):
+                sheets.append(_augmentation(plan, number, folder))
     return sheets
 
 

@@ -71,13 +71,19 @@ def fit(
         seed=spec.seed,
     )
     history = _run_steps(program, spec, batches, len(rows), data, on_step)
-    return Fitted(
+    fitted = Fitted(
         weights=program.weights(),
         history=history,
         pool=_ask(program, data.pool.images, spec.queries),
         test=program.logits(data.test.images),
         population=_ask(program, data.population.images, spec.queries),
     )
+    if not all(np.isfinite(logits).all() for logits in (fitted.pool, fitted.test, fitted.population)):
+        raise DivergedError(
+            f"the trained network answers with logits that are not finite; lower learning_rate (now "
+            f"{spec.learning_rate})"
+        )
+    return fitted
 
 
 def _run_steps(

@@ -44,6 +44,7 @@ class Worker:
         self._store = store
         self._registry = registry
         self._send = send
+        self.building = False  #: whether a failure now is the program's, and so that of all its trainings
         self._data: tuple[str, FaceData] | None = None
         self._program: tuple[str, Any] | None = None
 
@@ -54,6 +55,9 @@ class Worker:
         spec = TrainingSpec.model_validate(job)
         key = spec.key
         began = time.perf_counter()
+        if self._store.has("trainings", key):  # another run on this store was faster
+            self._send({"event": "done", "key": key, "start_seconds": 0.0, "seconds": time.perf_counter() - began})
+            return
         program = self._compiled(spec.program)
         started = time.perf_counter()
         fitted = fit(
@@ -84,10 +88,12 @@ class Worker:
 
         if self._program is None or self._program[0] != spec.key:
             self._program = None  # frees the last program before the next one is built
+            self.building = True
             model = cast("Model", self._rebuild(spec.model))
             program = Program(spec, model)
             keep_cost(self._store, spec, model, program.network)
             program.warm_up()
+            self.building = False
             self._program = (spec.key, program)
         return self._program[1]
 
@@ -131,15 +137,16 @@ def main() -> None:
 
 
 def _perform(worker: Worker, job: dict[str, Any], send: Send) -> None:
+    worker.building = False
     try:
         if "training" in job:
             worker.train(job["training"])
         else:
             worker.measure_latency(job["latency"])
     except FerAuditError as error:
-        send({"event": "failed", "error": str(error)})
+        send({"event": "failed", "error": str(error), "program": worker.building})
     except BaseException:  # noqa: BLE001 - a plug-in may raise anything, sys.exit included; only its cell fails
-        send({"event": "failed", "error": traceback.format_exc(limit=-8)})
+        send({"event": "failed", "error": traceback.format_exc(limit=-8), "program": worker.building})
 
 
 def _take_standard_output() -> Send:

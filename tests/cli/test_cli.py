@@ -92,10 +92,11 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, said, tmp_path, mo
     assert "Traceback" not in error
 
 
-def test_too_few_workers_is_refused(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_too_few_workers_is_refused(command, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "g.yaml").write_text("dataset: synthface\nmodels: [ghostface]\n")
-    assert main(["run", "g.yaml", "--workers", "0"]) == 2
+    assert main([command, "g.yaml", "--workers", "0"]) == 2
     assert "--workers must be at least 1" in capsys.readouterr().err
 
 

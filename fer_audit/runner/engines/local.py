@@ -91,9 +91,13 @@ class Schedule:
         waiting = [program for program, trainings in self._waiting.items() if trainings]
         return max(waiting, key=work_for_one, default=None)
 
+    def drop(self, program: str) -> list[Training]:
+        """Takes out all trainings of `program`, and returns them."""
+        return list(self._waiting.pop(program, ()))
+
     def again(self, training: Training) -> None:
         """Puts a training back at the front."""
-        self._waiting[training.spec.program.key].appendleft(training)
+        self._waiting.setdefault(training.spec.program.key, deque()).appendleft(training)
 
 
 @dataclass
@@ -162,7 +166,7 @@ class LocalEngine:
             if message is None:
                 yield from self._lost(sender, schedule, attempts)
             else:
-                yield from self._heard(sender, message)
+                yield from self._heard(sender, message, schedule)
                 if sender.current is None:
                     yield from self._give_next(sender, schedule)
 
@@ -212,9 +216,13 @@ class LocalEngine:
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
 
     def _listen(self, worker: _Worker) -> None:
-        for line in _pipe(worker.process.stdout):
-            self._messages.put((worker.number, json.loads(line)))
-        self._messages.put((worker.number, None))
+        try:
+            for line in _pipe(worker.process.stdout):
+                # A worker that is killed while it writes leaves half a line; its end is told next.
+                with contextlib.suppress(ValueError):
+                    self._messages.put((worker.number, json.loads(line)))
+        finally:
+            self._messages.put((worker.number, None))
 
     def _stop(self, worker: _Worker) -> None:
         del self._open[worker.number]
@@ -230,7 +238,7 @@ class LocalEngine:
         worker.give({"training": training.spec.model_dump(mode="json")})
         yield Started(training, worker.number)
 
-    def _heard(self, worker: _Worker, message: dict[str, Any]) -> Iterator[Event]:
+    def _heard(self, worker: _Worker, message: dict[str, Any], schedule: Schedule) -> Iterator[Event]:
         event, training = message["event"], worker.current
         if event == "ready":
             worker.ready = True
@@ -244,6 +252,10 @@ class LocalEngine:
         elif event == "failed":
             worker.current = None
             yield Failed(training, worker.number, message["error"])
+            if message["program"]:
+                # What can't be built once can't be built for the other trainings either.
+                for other in schedule.drop(training.spec.program.key):
+                    yield Failed(other, worker.number, message["error"])
 
     def _lost(self, worker: _Worker, schedule: Schedule, attempts: dict[str, int]) -> Iterator[Event]:
         """A worker died: its training is tried once more elsewhere, then counts as failed."""
@@ -260,7 +272,10 @@ class LocalEngine:
         else:
             status = worker.process.returncode
             yield Failed(training, worker.number, f"its worker died with status {status}\n{worker.log_tail()}")
-        if len(schedule):
+        idle = next((other for other in self._open.values() if other.ready and other.current is None), None)
+        if idle is not None:
+            yield from self._give_next(idle, schedule)
+        elif len(schedule):
             self._start_worker()
 
     def _refuse_all(self, worker: _Worker, schedule: Schedule) -> Iterator[Event]:
@@ -272,4 +287,10 @@ class LocalEngine:
 
 
 #: What every worker gets: TensorFlow's chatter stays out of the log, and libraries beside it use one thread each.
-_ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "OMP_NUM_THREADS": "1"}
+#: Graphics cards are hidden: several workers would fight for one, and its sums are not the same every time.
+_ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
