@@ -72,8 +72,15 @@ class Study:
         (self.folder / "study.yaml").write_text(grid)
 
     def start(self, *options):
-        command = [sys.executable, "-m", "fer_audit", "run", "study.yaml", *options]
-        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "fer_audit", "run", "study.yaml", *options],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A shell starts what it puts in the background with Ctrl-C ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        )
 
     def run(self, *options):
         process = self.start(*options)
