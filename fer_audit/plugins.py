@@ -268,6 +268,12 @@ def _declared_names(path: Path) -> Iterator[str]:
                         yield statement.value.value
 
 
+def raised_in(plugin: Plugin, error: Exception) -> str:
+    """One sentence about an exception that the code of `plugin` raised: which plug-in, where, and what."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{plugin.kind} {plugin.name!r} failed at {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

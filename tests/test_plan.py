@@ -217,6 +217,13 @@ def test_more_references_keep_the_first_ones(workshop):
     assert len(after) == len(before) + 4 * 2
 
 
+def test_a_plugin_that_raises_while_planning_is_named_with_its_place(workshop):
+    path = workshop.folder / "plugins" / "toys.py"
+    path.write_text(path.read_text().replace("rng = np.random.default_rng(0)", "raise ValueError('odd')"))
+    with pytest.raises(FerAuditError, match=r"dataset 'toy' failed at .*toys\.py:\d+: ValueError: odd"):
+        workshop.plan()
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [

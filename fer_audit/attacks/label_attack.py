@@ -9,8 +9,8 @@ from typing import ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.errors import PluginError
-from fer_audit.plugins import Plugin
+from fer_audit.errors import FerAuditError, PluginError
+from fer_audit.plugins import Plugin, raised_in
 
 Labels = npt.NDArray[np.int64]
 
@@ -43,7 +43,12 @@ class LabelAttack(Plugin):
     @final
     def __call__(self, labels: Labels, context: LabelContext) -> Corruption:
         """Corrupts a copy of `labels` (N,) and records the realised rate and matrix; raises PluginError."""
-        given = self.corrupt(labels.copy(), context)
+        try:
+            given = self.corrupt(labels.copy(), context)
+        except FerAuditError:
+            raise
+        except Exception as error:
+            raise PluginError(raised_in(self, error)) from error
         classes = len(context.classes)
         if given.shape != labels.shape or given.dtype != np.int64 or not np.all((given >= 0) & (given < classes)):
             raise PluginError(

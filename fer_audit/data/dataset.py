@@ -12,8 +12,8 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.errors import DataError
-from fer_audit.plugins import Plugin, content_key
+from fer_audit.errors import DataError, FerAuditError
+from fer_audit.plugins import Plugin, content_key, raised_in
 
 #: Canonical order of the expressions; every loader maps its own codes to these names.
 EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
@@ -94,7 +94,12 @@ class Dataset(Plugin):
     @final
     def load(self, size: int, base: Path) -> FaceData:
         """The dataset at `size` x `size` pixels, relative paths taken from `base`; raises DataError."""
-        data = self.read(size, base)
+        try:
+            data = self.read(size, base)
+        except FerAuditError:
+            raise
+        except Exception as error:
+            raise DataError(raised_in(self, error)) from error
         self._check(data, size)
         return data
 
