@@ -122,26 +122,20 @@ def _train(
 
 def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
     """The latency of each model, measured once for a store and a machine."""
-    models = {program.model.name + content_key(program.model.params): program for program in plan.programs.values()}
-    programs = {_latency_key(program): program for program in models.values()}
+    programs = {program.model.model_dump_json(): program for program in plan.programs.values()}
     # A worker counts the costs of what it builds, so a program whose costs were lost is built again too.
     unknown = [
         program
-        for key, program in programs.items()
-        if not (store.has("latencies", key) and store.has("costs", cost_key(program)))
+        for program in programs.values()
+        if not (store.has("latencies", _latency_key(program)) and store.has("costs", cost_key(program)))
     ]
-    if unknown:
-        for program, message in engine.measure_latency(unknown):
-            measured = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
-            store.write_json("latencies", _latency_key(program), measured)
-    labels = {content_key(cell.model_identity.model_dump()): cell.model.label for cell in plan.cells}
-    latencies = []
-    for key, program in programs.items():
-        value = store.read_json("latencies", key)
-        if value is not None:
-            label = labels[content_key(program.model.model_dump())]
-            latencies.append(Latency(model=label, image_size=program.input_shape[0], **value))
-    return latencies
+    for program, message in engine.measure_latency(unknown) if unknown else ():
+        measured = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
+        store.write_json("latencies", _latency_key(program), measured)
+    models = {cell.model.label: programs[cell.model_identity.model_dump_json()] for cell in plan.cells}
+    known = {label: store.read_json("latencies", _latency_key(program)) for label, program in models.items()}
+    size = plan.grid.training.image_size
+    return [Latency(model=label, image_size=size, **value) for label, value in known.items() if value is not None]
 
 
 def _latency_key(program: ProgramSpec) -> str:
