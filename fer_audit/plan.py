@@ -41,16 +41,26 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class PlannedCell:
-    """One line of the grid and the trainings that it needs."""
+class Line:
+    """One line of the grid."""
 
-    id: str
     model: PluginRef
     chain: tuple[PluginRef, ...]
     label_attack: PluginRef
     seed: int
     model_identity: PluginIdentity
     augmentation_identities: tuple[PluginIdentity, ...]
+
+    @property
+    def id(self) -> str:
+        """Readable and unique in the grid."""
+        return "/".join((self.model.label, chain_label(self.chain), self.label_attack.label, f"seed{self.seed}"))
+
+
+@dataclass(frozen=True)
+class PlannedCell(Line):
+    """A line with the trainings that it needs."""
+
     labels: Labels
     keep: npt.NDArray[np.bool_] | None  #: (M, N), or None where membership is not attacked
     utility: str  #: key of the training on the full pool
@@ -146,8 +156,8 @@ def _add_cells(plan: Plan, plugins: _Plugins, store: Store) -> None:
             labels = _given_labels(data, plugins, attack_ref, seed)
             for model, chain in itertools.product(grid.models, grid.augmentations):
                 identities = tuple(plugins.identity("augmentation", ref) for ref in chain)
-                draft = _CellDraft(model, chain, attack_ref, seed, plugins.identity("model", model), identities)
-                plan.cells.append(shared.cell(draft, labels, keep))
+                line = Line(model, chain, attack_ref, seed, plugins.identity("model", model), identities)
+                plan.cells.append(shared.cell(line, labels, keep))
 
 
 def _given_labels(data: FaceData, plugins: _Plugins, ref: PluginRef, seed: int) -> Labels:
@@ -164,16 +174,6 @@ def _given_labels(data: FaceData, plugins: _Plugins, ref: PluginRef, seed: int) 
     return Labels(corruption.labels, corruption, attack)
 
 
-@dataclass(frozen=True)
-class _CellDraft:
-    model: PluginRef
-    chain: tuple[PluginRef, ...]
-    label_attack: PluginRef
-    seed: int
-    model_identity: PluginIdentity
-    augmentation_identities: tuple[PluginIdentity, ...]
-
-
 class _Shared:
     """Adds cells to a plan; a training that two cells want is added once."""
 
@@ -184,42 +184,21 @@ class _Shared:
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
 
-    def cell(self, draft: _CellDraft, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
+    def cell(self, line: Line, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
         """The planned cell, its trainings added to the plan."""
-        title = " · ".join(
-            (draft.model.label, chain_label(draft.chain), draft.label_attack.label, f"seed {draft.seed}")
-        )
+        title = " · ".join((line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"))
         everything = np.arange(len(self._plan.data.pool))
-        utility = self._training(draft, labels, everything, 0, f"{title} · utility", follow_test=True)
+        utility = self._training(line, labels, everything, 0, f"{title} · utility", follow_test=True)
         privacy = []
         for model, members in enumerate(() if keep is None else keep):
             label = f"{title} · reference {model + 1}/{len(keep) if keep is not None else 0}"
             # Seeds are shared by cells on purpose: differences between cells are then paired.
-            privacy.append(self._training(draft, labels, np.flatnonzero(members), model + 1, label, follow_test=False))
-        return PlannedCell(
-            id="/".join(
-                (
-                    draft.model.label,
-                    chain_label(draft.chain),
-                    draft.label_attack.label,
-                    f"seed{draft.seed}",
-                )
-            ),
-            model=draft.model,
-            chain=draft.chain,
-            label_attack=draft.label_attack,
-            seed=draft.seed,
-            model_identity=draft.model_identity,
-            augmentation_identities=draft.augmentation_identities,
-            labels=labels,
-            keep=keep,
-            utility=utility,
-            privacy=tuple(privacy),
-        )
+            privacy.append(self._training(line, labels, np.flatnonzero(members), model + 1, label, follow_test=False))
+        return PlannedCell(**vars(line), labels=labels, keep=keep, utility=utility, privacy=tuple(privacy))
 
     def _training(
         self,
-        draft: _CellDraft,
+        line: Line,
         labels: Labels,
         rows: npt.NDArray[np.int64],
         number: int,
@@ -230,7 +209,7 @@ class _Shared:
         recipe = self._plan.grid.training
         size = recipe.image_size
         program = ProgramSpec(
-            model=draft.model_identity,
+            model=line.model_identity,
             input_shape=(size, size, 3),
             classes=len(self._plan.data.classes),
             batch_size=recipe.batch_size,
@@ -240,11 +219,11 @@ class _Shared:
         )
         spec = TrainingSpec(
             program=program,
-            augmentations=draft.augmentation_identities,
+            augmentations=line.augmentation_identities,
             epochs=recipe.epochs,
             learning_rate=recipe.optimizer.learning_rate,
             schedule=recipe.optimizer.schedule,
-            seed=_derived_seed(draft.seed, number),
+            seed=_derived_seed(line.seed, number),
             pixels=self._pixels,
             rows=self._store.write_array(rows),
             labels=self._store.write_array(labels.given[rows]),

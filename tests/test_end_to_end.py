@@ -111,7 +111,7 @@ def undisturbed(tmp_path_factory):
 def test_a_run_leaves_the_page_and_its_data(undisturbed):
     page = undisturbed.file("report.html").decode()
     assert "<html" in page
-    assert "20 trainings with 1 programs" in undisturbed.output
+    assert "20 trainings with 1 program;" in undisturbed.output
     rows = list(csv.DictReader(undisturbed.file("results.csv").decode().splitlines()))
     assert rows
     results = undisturbed.results

@@ -64,8 +64,8 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     lines = [
         f"grid {plan.grid.name}: {len(plan.cells)} cells on {plan.dataset.name} ({len(data.pool)} rows to train on, "
         f"{len(data.test)} to test on, {len(data.classes)} classes, {plan.grid.training.image_size} px)",
-        f"{len(plan.trainings)} trainings with {len(plan.programs)} programs; {len(plan.done)} are done, "
-        f"{len(missing)} to do on {workers} worker{'s' if workers > 1 else ''}",
+        f"{len(plan.trainings)} trainings with {_counted(len(plan.programs), 'program')}; {len(plan.done)} are done, "
+        f"{len(missing)} to do on {_counted(workers, 'worker')}",
     ]
     if missing:
         rates = Rates(store).known
@@ -75,3 +75,7 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -54,6 +55,7 @@ class TerminalProgress:
         )
         self._all = self._bars.add_task("trainings", total=total, left="")
         self._workers: dict[int, TaskID] = {}
+        self._began: dict[int, float] = {}
 
     def __enter__(self) -> TerminalProgress:
         self._bars.start()
@@ -67,6 +69,7 @@ class TerminalProgress:
     def hear(self, event: Event, seconds_left: SecondsLeft) -> None:
         """Moves the bars."""
         if isinstance(event, Started):
+            self._began[event.worker] = time.monotonic()
             task = self._workers.get(event.worker)
             if task is None:
                 self._workers[event.worker] = self._bars.add_task(event.training.title, total=None, left="")
@@ -74,9 +77,12 @@ class TerminalProgress:
                 self._bars.reset(task, description=event.training.title, total=None, left="")
         elif isinstance(event, Stepped):
             task = self._workers[event.worker]
-            self._bars.update(task, completed=event.done, total=event.steps, left="steps")
+            remaining = (time.monotonic() - self._began[event.worker]) * (event.steps - event.done) / event.done
+            self._bars.update(task, completed=event.done, total=event.steps, left=f"steps, {duration(remaining)} left")
         else:
-            self._bars.update(self._all, advance=1, left=f"about {duration(seconds_left())} left")
+            self._bars.advance(self._all)
+            left = "" if self._bars.tasks[0].finished else f"about {duration(seconds_left())} left"
+            self._bars.update(self._all, left=left)
             if isinstance(event, Failed):
                 self._bars.console.print(_failure(event), style="red", markup=False, highlight=False)
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_audit.metrics import intervals
-
-
-@pytest.fixture(scope="session")
-def golden() -> Path:
-    root = os.environ.get("FER_AUDIT_GOLDEN", Path(__file__).resolve().parents[2] / ".." / "shared" / "golden")
-    folder = Path(root) / "membership"
-    if not folder.is_dir():
-        pytest.skip(f"no golden vectors in {folder}; set FER_AUDIT_GOLDEN to their folder")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def expected(golden: Path) -> dict[str, Any]:
-    return json.loads((golden / "expected.json").read_text(encoding="utf-8"))
 
 
 def test_limits_of_shares_are_the_golden_ones(expected: dict[str, Any]) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +15,6 @@ from fer_audit.results import Confusion
 #: Few different values, so that ties are common, and both infinities.
 values = st.one_of(st.integers(-4, 4).map(float), st.sampled_from([np.inf, -np.inf, -0.0]))
 samples = st.lists(values, min_size=1, max_size=30).map(np.array)
-
-
-@pytest.fixture(scope="session")
-def golden() -> Path:
-    root = os.environ.get("FER_AUDIT_GOLDEN", Path(__file__).resolve().parents[2] / ".." / "shared" / "golden")
-    folder = Path(root) / "membership"
-    if not folder.is_dir():
-        pytest.skip(f"no golden vectors in {folder}; set FER_AUDIT_GOLDEN to their folder")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def expected(golden: Path) -> dict[str, Any]:
-    return json.loads((golden / "expected.json").read_text(encoding="utf-8"))
 
 
 def test_ties_are_counted_as_in_the_golden_fractions(golden: Path, expected: dict[str, Any]) -> None:
