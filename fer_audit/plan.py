@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import cast
@@ -117,17 +117,20 @@ def make_plan(file: GridFile, store: Store) -> Plan:
 
 
 class _Plugins:
-    """The plug-ins of a grid, each made once."""
+    """The plug-ins of a grid; the source of each is read once."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._identities: dict[tuple[str, PluginRef], PluginIdentity] = {}
+        self._identities: dict[tuple[str, str], PluginIdentity] = {}
 
     def create(self, kind: str, ref: PluginRef) -> Plugin:
         return self.registry.create(kind, ref.name, ref.params)
 
     def identity(self, kind: str, ref: PluginRef) -> PluginIdentity:
-        return PluginIdentity(**self.create(kind, ref).identity())
+        known = (kind, ref.label)
+        if known not in self._identities:
+            self._identities[known] = PluginIdentity(**self.create(kind, ref).identity())
+        return self._identities[known]
 
     def check_all(self, grid: Grid) -> None:
         """Makes every plug-in that the grid names, so that an error comes before any work."""
@@ -242,7 +245,7 @@ def _derived_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-def seconds_left(trainings: Iterator[Training] | list[Training], rates: dict[str, Rate], workers: int) -> float:
+def seconds_left(trainings: Iterable[Training], rates: dict[str, Rate], workers: int) -> float:
     """Estimated wall time (s) of `trainings` on `workers` processes, at the rates measured for their programs."""
     busy = 0.0
     started: set[str] = set()
@@ -262,10 +265,9 @@ class Rate:
     images_per_second: float
     start_seconds: float = 10.0
     overhead_seconds: float = 0.5
-    measured: bool = True
 
     @classmethod
     def guess(cls, program: ProgramSpec) -> Rate:
         """A small network at 48 px steps through about 300 images/s on one core; the area scales it."""
         area = program.input_shape[0] * program.input_shape[1]
-        return cls(images_per_second=300 * 48 * 48 / area, measured=False)
+        return cls(images_per_second=300 * 48 * 48 / area)

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -181,6 +182,20 @@ def _workers_of(folder):
                 if b"fer_audit.training.worker" in words and (process / "cwd").readlink() == folder:
                     found.append(process.name)
     return found
+
+
+def test_a_killed_worker_costs_its_training_under_way_only(undisturbed, tmp_path):
+    study = Study(tmp_path / "worker")
+    process = study.start("--workers", "1")
+    deadline = time.monotonic() + 120
+    while len(study.trained()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [worker] = _workers_of(study.folder)
+    os.kill(int(worker), signal.SIGKILL)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    assert "20 trained" in output
+    assert study.file("results.json") == undisturbed.file("results.json")
 
 
 def test_an_altered_artefact_is_trained_again(undisturbed):

@@ -255,4 +255,5 @@ def test_the_estimate_follows_measured_rates(workshop):
     rates = {program: Rate(images_per_second=10, start_seconds=3, overhead_seconds=0)}
     assert seconds_left(plan.missing, rates, workers=2) == pytest.approx((images / 10 + 2 * 3) / 2)
     assert seconds_left([], rates, workers=2) == 0
-    assert not Rate.guess(plan.programs[program]).measured
+    guess = Rate.guess(plan.programs[program])
+    assert seconds_left(plan.missing, {}, workers=1) > images / guess.images_per_second

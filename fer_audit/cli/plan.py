@@ -61,11 +61,12 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     from fer_audit.runner.rates import Rates
 
     data, missing = plan.data, plan.missing
+    cells, programs = _counted(len(plan.cells), "cell"), _counted(len(plan.programs), "program")
     lines = [
-        f"grid {plan.grid.name}: {len(plan.cells)} cells on {plan.dataset.name} ({len(data.pool)} rows to train on, "
+        f"grid {plan.grid.name}: {cells} on {plan.dataset.name} ({len(data.pool)} rows to train on, "
         f"{len(data.test)} to test on, {len(data.classes)} classes, {plan.grid.training.image_size} px)",
-        f"{len(plan.trainings)} trainings with {_counted(len(plan.programs), 'program')}; {len(plan.done)} are done, "
-        f"{len(missing)} to do on {_counted(workers, 'worker')}",
+        f"{len(plan.trainings)} trainings with {programs}; {len(plan.done)} are done, {len(missing)} to do on "
+        f"{_counted(workers, 'worker')}",
     ]
     if missing:
         rates = Rates(store).known
