@@ -48,6 +48,7 @@ def worker_count(plan: Plan, asked: int | None = None) -> int:
 def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: Console, command: str) -> Outcome:
     """Trains what is missing and writes results.json, run.json and the contact sheets to `folder`."""
     began, started = time.perf_counter(), datetime.now(UTC)
+    commit, dirty = _git_state(plan.file.base)  # now: the checkout may move on while the models train
     _make_folder(folder)
     store.clean_temporary()
     reused = len(plan.done)
@@ -59,7 +60,6 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
     results = collect(plan, store, failures, folder, console)
     write_results(results, folder / "results.json")
     failed_cells = sum(cell.status != "done" for cell in results.cells)
-    commit, dirty = _git_state(plan.file.base)
     record = RunRecord(
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -21,8 +21,8 @@ def attack_roc(cell: Cell, attacks: Sequence[str], points: int = 200) -> go.Figu
     floor = 10.0 ** math.floor(math.log10(min([*ends, 0.1])))
     return new_figure(
         [_chance(floor), *(_trace(attack, attack_name(cell, attack), curve, attacks) for attack, curve in curves)],
-        xaxis=axis("False-positive rate", type="log", range=[math.log10(floor), 0], dtick=1),
-        yaxis=axis("True-positive rate", type="log", range=[math.log10(floor), 0.02], dtick=1),
+        xaxis=axis("False-positive rate", type="log", range=[math.log10(floor), 0], dtick=1, exponentformat="none"),
+        yaxis=axis("True-positive rate", type="log", range=[math.log10(floor), 0.02], dtick=1, exponentformat="none"),
         shapes=[_limit(level) for level in (0.01, 0.001) if level > floor],
     )
 
