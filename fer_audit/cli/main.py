@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "show what a run would do, without doing it",
     "report": "write the report again from finished results",
     "list": "show the plug-ins and their parameters",
+    "store": "show, check and prune what finished runs have kept",
 }
 
 _INTERRUPTED = 130
