@@ -19,19 +19,11 @@ FUSED = ((8, 1, False), (8, 1, False), (8, 1, True), (16, 2, True), (16, 1, Fals
 #: Ghost bottlenecks: filters, stride.
 GHOST = ((16, 2), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1), (32, 1), (64, 2), (128, 2), (240, 2))
 
-Axes = tuple[int, int, int]
-
-#: The axes (channel, row, column) back to (row, column, channel).
-TO_ROWS_COLUMNS: Axes = (2, 3, 1)
-
-#: The same axes as the released source puts them back: to (column, row, channel).
-TO_COLUMNS_ROWS: Axes = (3, 2, 1)
-
 
 class Variant(NamedTuple):
     """What the two plug-ins do differently."""
 
-    unpermute: Axes  #: of the branch that attends over channels and rows
+    swapped: bool  #: the branch that attends over channels and rows comes back with rows and columns swapped
     scaled: bool  #: depthwise kernels start at the scale of their own fan-in
 
 
@@ -65,7 +57,7 @@ class GhostFace(Model):
 
     def build(self, input_shape: tuple[int, int, int], classes: int) -> Any:
         """The network, its input normalised by the mean and the variance of the training rows."""
-        network = _network(self.name, input_shape, classes, Variant(TO_ROWS_COLUMNS, self.params.scaled_depthwise))
+        network = _network(self.name, input_shape, classes, Variant(swapped=False, scaled=self.params.scaled_depthwise))
         return set_norm_momentum(network, self.params.norm_momentum)
 
 
@@ -94,7 +86,7 @@ class GhostFaceOrigin(Model):
         height, width, _ = input_shape
         if height != width:
             raise PluginError(f"model {self.name!r} takes square images only, received {height}x{width}")
-        network = _network(self.name, input_shape, classes, Variant(TO_COLUMNS_ROWS, scaled=False))
+        network = _network(self.name, input_shape, classes, Variant(swapped=True, scaled=False))
         return set_norm_momentum(network, self.params.norm_momentum)
 
 
@@ -105,7 +97,7 @@ def _network(name: str, input_shape: tuple[int, int, int], classes: int, variant
     x = InputNormalization(name="normalization")(inputs)
     x = conv_bn(x, 8, 5, strides=2, activation="relu", name="stem")
     for place, (filters, stride, attention) in enumerate(FUSED, 1):
-        x = _fused_block(x, filters, stride, variant.unpermute if attention else None, name=f"fused{place}")
+        x = _fused_block(x, filters, stride, variant if attention else None, name=f"fused{place}")
     for place, (filters, stride) in enumerate(GHOST, 1):
         x = _ghost_bottleneck(x, filters, stride, variant, name=f"ghost{place}")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
@@ -114,11 +106,11 @@ def _network(name: str, input_shape: tuple[int, int, int], classes: int, variant
     return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name=name)
 
 
-def _fused_block(x: Any, filters: int, stride: int, unpermute: Axes | None, name: str) -> Any:
-    """3x3, attention where `unpermute` is given, s x s; both convolutions stride, so a block of stride 2 quarters."""
+def _fused_block(x: Any, filters: int, stride: int, attention: Variant | None, name: str) -> Any:
+    """3x3, `attention` where it is given, s x s; both convolutions stride, so a block of stride 2 quarters."""
     y = conv_bn(x, filters, 3, strides=stride, activation="relu", name=f"{name}_1")
-    if unpermute:
-        y = _triplet_attention(y, unpermute, name=f"{name}_attention")
+    if attention:
+        y = _triplet_attention(y, attention.swapped, name=f"{name}_attention")
     y = conv_bn(y, filters, stride, strides=stride, name=f"{name}_2")
     return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 else y
 
@@ -126,7 +118,7 @@ def _fused_block(x: Any, filters: int, stride: int, unpermute: Axes | None, name
 def _ghost_bottleneck(x: Any, filters: int, stride: int, variant: Variant, name: str) -> Any:
     y = _ghost_module(x, filters, "relu", variant, name=f"{name}_1")
     y = norm_act(y, "relu", name=f"{name}_mid")
-    y = _triplet_attention(y, variant.unpermute, name=f"{name}_attention")
+    y = _triplet_attention(y, variant.swapped, name=f"{name}_attention")
     y = _ghost_module(y, filters, None, variant, name=f"{name}_2")
     y = norm_act(y, name=f"{name}_out")
     if stride == 1:
@@ -156,20 +148,28 @@ def _ghost_module(x: Any, filters: int, activation: str | None, variant: Variant
     return keras.layers.Add(name=f"{name}_add")([primary, cheap])
 
 
-def _triplet_attention(x: Any, unpermute: Axes, name: str) -> Any:
-    """The mean of `x` (B, H, W, C) gated over (H, W), over (H, C) and over (C, H)."""
-    permute = keras.layers.Permute
-    over_rows_columns = _gate(x, name=f"{name}_hw")
-    over_rows_channels = permute((1, 3, 2))(_gate(permute((1, 3, 2))(x), name=f"{name}_hc"))
-    over_channels_rows = permute(unpermute)(_gate(permute((3, 1, 2))(x), name=f"{name}_ch"))
-    branches = [over_rows_columns, over_rows_channels, over_channels_rows]
-    return keras.layers.Average(name=f"{name}_mean")(branches)
+def _triplet_attention(x: Any, swapped: bool, name: str) -> Any:
+    """The mean of `x` (B, H, W, C) gated over (H, W), over (H, C) and over (C, H) (Misra et al., eq. 2).
+
+    The paper turns `x` for the second and third branch, gates it and turns it back. Here the gates are turned instead:
+    they lack one axis, and two of them pool the same one.
+    """
+    over_rows_columns = _gate(_pool(x, axis=3), name=f"{name}_hw")
+    pooled = _pool(x, axis=2)
+    over_rows_channels = keras.ops.transpose(_gate(pooled, name=f"{name}_hc"), (0, 1, 3, 2))
+    turned = keras.ops.transpose(pooled, (0, 2, 1, 3))
+    over_channels_rows = keras.ops.transpose(_gate(turned, name=f"{name}_ch"), (0, 2, 3, 1))
+    if not swapped:
+        return x * (over_rows_columns / 3 + (over_rows_channels + over_channels_rows) / 3)
+    kept = x * (over_rows_columns / 3 + over_rows_channels / 3)
+    return kept + keras.ops.transpose(x * (over_channels_rows / 3), (0, 2, 1, 3))
 
 
-def _gate(x: Any, name: str) -> Any:
-    """`x` times sigmoid(BN(conv 7x7 of its maximum and mean over the last axis)) (Misra et al., eq. 1)."""
-    peak = keras.ops.max(x, axis=-1, keepdims=True)
-    mean = keras.ops.mean(x, axis=-1, keepdims=True)
-    pooled = keras.layers.Concatenate(name=f"{name}_pool")([peak, mean])
-    gate = conv_bn(pooled, 1, 7, use_bias=True, activation="sigmoid", name=name)
-    return keras.layers.Multiply(name=f"{name}_gated")([x, gate])
+def _pool(x: Any, axis: int) -> Any:
+    """Maximum and mean of `x` (B, H, W, C) over `axis`, as two channels of a map over the other two axes (eq. 1)."""
+    return keras.ops.stack([keras.ops.max(x, axis=axis), keras.ops.mean(x, axis=axis)], axis=-1)
+
+
+def _gate(pooled: Any, name: str) -> Any:
+    """sigmoid(BN(conv 7x7)) of `pooled` (B, a, b, 2): a gate (B, a, b, 1) (Misra et al., section 3.3)."""
+    return conv_bn(pooled, 1, 7, use_bias=True, activation="sigmoid", name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -35,13 +36,13 @@ class InputNormalization(keras.layers.Layer):  # type: ignore[misc]
             name=name, shape=(), initializer=initializer, trainable=False, dtype="float32", autocast=False
         )
 
-    def adapt_to_rows(self, images: npt.NDArray[np.uint8]) -> None:
-        """Sets the scalars from `images`, uint8 (N, H, W, C): exact counts of the 256 values, moments in float64."""
-        if not self.built:
-            self.build(images.shape)
+    def adapt_to_rows(self, images: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Sets the scalars from uint8 images (H, W, C): exact counts of the 256 values, moments in float64."""
         counts = np.zeros(256, dtype=np.int64)
         for image in images:  # one at a time: bincount widens what it is given to 8 bytes a value
             counts += np.bincount(image.ravel(), minlength=256)
+        if not self.built:
+            self.build((None, *image.shape))
         values, total = np.arange(256, dtype=np.float64), counts.sum()
         mean = (counts * values).sum() / total
         self.mean.assign(mean)
