@@ -75,6 +75,7 @@ class Optimizer(_Section):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)  #: decoupled, as in AdamW; ignored by adam and sgd
     momentum: float = Field(0.9, ge=0, lt=1)  #: of sgd
+    clip_norm: float | None = Field(None, gt=0)  #: greatest length of the gradient of all weights together
     schedule: Literal["constant", "cosine"] = "cosine"
 
 
@@ -92,6 +93,7 @@ class Privacy(_Section):
 
     references: int = Field(6, ge=4)
     queries: tuple[Literal["identity", "flip"], ...] = Field(("identity",), min_length=1)
+    loss_trace: bool = False  #: keep the loss of every pool row after every epoch, for attacks that need it or not
 
     @model_validator(mode="after")
     def _even(self) -> Privacy:

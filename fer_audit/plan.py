@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import cast
 
@@ -24,7 +24,7 @@ from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
 from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin, Registry
-from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingSpec
+from fer_audit.specs import Artefact, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
 from fer_audit.store import Store, array_digest
 
 #: Packages whose version can change a weight.
@@ -84,9 +84,18 @@ class Plan:
 
     @property
     def missing(self) -> list[Training]:
-        """Trainings that are not in the store, those that share a program next to each other."""
+        """Trainings that are not in the store as a whole, those that share a program next to each other."""
         waiting = [training for key, training in self.trainings.items() if key not in self.done]
         return sorted(waiting, key=lambda training: training.spec.program.key)
+
+    def wanted(self) -> set[Artefact]:
+        """Kind and key of every artefact that the results of this plan are made from."""
+        wanted: set[Artefact] = {("datasets", self.fingerprint)}
+        for training in self.trainings.values():
+            arrays = [training.spec.rows, training.spec.labels, *training.job.traces]
+            wanted |= {*training.job.artefacts(), *(("arrays", digest) for digest in arrays)}
+            wanted.add(("costs", cost_key(training.spec.program)))
+        return wanted
 
     @property
     def programs(self) -> dict[str, ProgramSpec]:
@@ -112,8 +121,20 @@ def make_plan(file: GridFile, store: Store) -> Plan:
         )
     plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks)
     _add_cells(plan, plugins, store)
-    plan.done = {key for key in plan.trainings if store.has("trainings", key)}
+    _look_up(plan, store)
     return plan
+
+
+def _look_up(plan: Plan, store: Store) -> None:
+    """Notes what the store has of each training: everything, all but answers, or too little."""
+    for key, training in plan.trainings.items():
+        job = training.job
+        fitted = all(store.has(*artefact) for artefact in (job.fit, *job.losses()))
+        answered = all(store.has(*artefact) for artefact in job.answers())
+        if fitted and answered:
+            plan.done.add(key)
+        # Answers can be had from the weights; losses along the way only by training again.
+        plan.trainings[key] = replace(training, fitted=fitted)
 
 
 class _Plugins:
@@ -219,6 +240,7 @@ class _Shared:
             optimizer=recipe.optimizer.name,
             weight_decay=recipe.optimizer.weight_decay if recipe.optimizer.name == "adamw" else 0.0,
             momentum=recipe.optimizer.momentum if recipe.optimizer.name == "sgd" else 0.0,
+            clip_norm=recipe.optimizer.clip_norm,
         )
         spec = TrainingSpec(
             program=program,
@@ -230,14 +252,22 @@ class _Shared:
             pixels=self._pixels,
             rows=self._store.write_array(rows),
             labels=self._store.write_array(labels.given[rows]),
-            queries=self._plan.grid.privacy.queries if not follow_test else ("identity",),
             test_labels=self._test_labels if follow_test else None,
             versions=self._versions,
             data=self._plan.fingerprint,
         )
-        key = spec.key
-        self._plan.trainings.setdefault(key, Training(spec, key, title, len(rows)))
-        return key
+        privacy = self._plan.grid.privacy
+        queries = ("identity",) if follow_test else privacy.queries
+        follow_losses = not follow_test and (privacy.loss_trace or any(a.needs.loss_trace for a in self._plan.attacks))
+        traces = (self._store.write_array(labels.given),) if follow_losses else ()
+        job = TrainingJob(training=spec, queries=queries, traces=traces)
+        self._add(Training(job, spec.key, title, len(rows)))
+        return spec.key
+
+    def _add(self, training: Training) -> None:
+        known = self._plan.trainings.setdefault(training.key, training)
+        # Cells may share a fit and yet follow other losses: their labels may differ on rows that it does not see.
+        self._plan.trainings[training.key] = replace(known, job=known.job.joined(training.job))
 
 
 def _derived_seed(seed: int, number: int) -> int:

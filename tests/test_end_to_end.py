@@ -10,7 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.special import log_softmax
+
+from fer_audit.specs import signals_key
 
 GRID = """
 dataset: {name: synthface, params: {rows: 70, test_rows: 42}}
@@ -24,9 +28,9 @@ privacy: {references: 4, queries: [identity, flip]}
 plugins: [plugins]
 """
 
-BROKEN_MODEL = '''
+PLUGINS = '''
 from fer_audit.augmentations.augmentation import Augmentation
-from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.attacks.membership_attack import MembershipAttack, Needs
 from fer_audit.models.model import Model
 
 
@@ -49,6 +53,17 @@ class Failing(MembershipAttack):
         raise ValueError("on purpose")
 
 
+class Tracing(MembershipAttack):
+    """Reads the losses of every epoch; source: this test."""
+
+    name = "tracing"
+    threat_model = "the attacker saw the model after every epoch"
+    needs = Needs(loss_trace=True)
+
+    def infer(self, view):
+        return -view.loss_trace.sum(axis=1)
+
+
 class Broken(Model):
     """Fails when it is built; source: this test."""
 
@@ -66,7 +81,7 @@ class Study:
     def __init__(self, folder):
         self.folder = folder
         (folder / "plugins").mkdir(parents=True)
-        (folder / "plugins" / "broken.py").write_text(BROKEN_MODEL)
+        (folder / "plugins" / "mine.py").write_text(PLUGINS)
         self.write(GRID)
 
     def write(self, grid):
@@ -96,8 +111,17 @@ class Study:
         return json.loads(self.file("results.json"))
 
     def trained(self):
-        folder = self.folder / ".fer-audit" / "trainings"
+        folder = self.store / "trainings"
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+    @property
+    def store(self):
+        return self.folder / ".fer-audit"
+
+    def artefacts(self, kind):
+        """Content of all files of that kind, by key and name."""
+        files = (self.store / kind).glob("*/*")
+        return {str(path.relative_to(self.store)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +172,47 @@ def test_two_workers_give_the_same_results_byte_for_byte(undisturbed, tmp_path):
     assert study.trained() == undisturbed.trained()
     for name in ("results.json", "results.csv"):
         assert study.file(name) == undisturbed.file(name), name
+    for kind in ("trainings", "signals"):
+        assert study.artefacts(kind) == undisturbed.artefacts(kind)
+
+
+def test_a_study_that_grows_does_only_what_is_new_and_alone_gives_the_same_bits(undisturbed, tmp_path):
+    study = Study(tmp_path / "growing")
+    small = GRID.replace("[none, [randaug, mixup]]", "[[randaug, mixup]]").replace("[identity, flip]", "[identity]")
+    small = small.replace("[none, {name: label-noise, params: {rate: 0.3}}]", "[none]")
+    study.write(small)
+    assert study.run("--workers", "1")[0] == 0
+    # These five trainings were the sixth to tenth of twenty in the other study.
+    assert len(study.trained()) == 5
+    study.write(small.replace("[identity]", "[identity, flip]"))
+    code, output = study.run()
+    assert code == 0
+    assert "4 of those to do are trained already, and only have to be asked other queries" in output
+    assert "0 trained, 4 asked anew, 1 taken from the store" in output
+    for kind in ("trainings", "signals"):
+        assert study.artefacts(kind).items() <= undisturbed.artefacts(kind).items()
+    study.write(small.replace("references: 4", "references: 6"))
+    assert "2 trained, 5 taken from the store" in study.run()[1]
+    before = study.artefacts("trainings")
+    study.write(small.replace("[shadow-mia, loss-threshold]", "[tracing]"))
+    code, output = study.run()
+    assert code == 0
+    # Losses along the way are lost once a training is over; the same weights come out again.
+    assert "4 trained, 1 taken from the store" in output
+    assert study.artefacts("trainings") == before
+    _check_traces(study)
+
+
+def _check_traces(study):
+    """The last epoch's losses are those of the finished model's answers."""
+    about = [json.loads(path.read_text()) for path in (study.store / "traces").glob("*/about.json")]
+    traces = [np.load(path) for path in (study.store / "traces").glob("*/loss.npy")]
+    assert [trace.shape for trace in traces] == [(70, 2)] * 4
+    for uses, trace in ((dict(entry["uses"]), trace) for entry, trace in zip(about, traces, strict=True)):
+        labels = np.load(study.store / "arrays" / uses["arrays"] / "array.npy")
+        logits = np.load(study.store / "signals" / signals_key(uses["trainings"], "identity") / "pool.npy")
+        losses = -log_softmax(logits.astype(np.float64), axis=1)[np.arange(70), labels]
+        np.testing.assert_allclose(trace[:, -1], losses, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])

@@ -142,6 +142,8 @@ UNRELATED = {
     "order of attacks": {"attacks": {**BASE["attacks"], "membership": ["shadow-mia", "loss-threshold"]}},
     "workers": {"resources": {"workers": 1}},
     "images in the report": {"include_images": True},
+    "queries": {"privacy": {"references": 4, "queries": ["identity", "flip"]}},
+    "losses along the way": {"privacy": {"references": 4, "loss_trace": True}},
 }
 
 
@@ -163,6 +165,10 @@ RELATED = {
         {"training": {**BASE["training"], "optimizer": {"learning_rate": 0.1}}},
         lambda title: True,
     ),
+    "the clipping of gradients": (
+        {"training": {**BASE["training"], "optimizer": {"clip_norm": 1.0}}},
+        lambda title: True,
+    ),
     "the batch size": ({"training": {**BASE["training"], "batch_size": 4}}, lambda title: True),
     "the seed": ({"seeds": [1]}, lambda title: True),
     "the noise rate": (
@@ -172,10 +178,6 @@ RELATED = {
     "a parameter of an augmentation": (
         {"augmentations": ["none", {"name": "mixup", "params": {"alpha": 0.9}}]},
         lambda title: "mixup" in title,
-    ),
-    "the queries": (
-        {"privacy": {"references": 4, "queries": ["identity", "flip"]}},
-        lambda title: "reference" in title,
     ),
 }
 
@@ -215,6 +217,80 @@ def test_more_references_keep_the_first_ones(workshop):
     before, after = workshop.keys(), workshop.keys(privacy={"references": 6})
     assert set(before.values()) < set(after.values())
     assert len(after) == len(before) + 4 * 2
+
+
+def finish(store, training, *kinds):
+    """Leaves what a worker would leave, without training."""
+    for kind, key in training.job.artefacts():
+        if kind in kinds:
+            store.write(kind, key, lambda folder: (folder / "file").write_text("done"))
+
+
+def test_a_training_is_done_when_all_that_is_wanted_of_it_is_there(workshop):
+    first, second, third, *_ = workshop.plan().missing
+    finish(workshop.store, first, "trainings", "signals")
+    finish(workshop.store, second, "trainings")
+    finish(workshop.store, third, "signals")
+    plan = workshop.plan()
+    assert plan.done == {first.key}
+    assert [key for key, training in plan.trainings.items() if training.fitted] == [first.key, second.key]
+    assert plan.trainings[second.key].images == 0 < plan.trainings[third.key].images
+
+
+def test_another_query_only_has_to_be_asked(workshop):
+    for training in workshop.plan().missing:
+        finish(workshop.store, training, "trainings", "signals")
+    plan = workshop.plan(privacy={"references": 4, "queries": ["identity", "flip"]})
+    assert len(plan.missing) == 4 * 4
+    assert all(training.fitted for training in plan.missing)
+
+
+def test_losses_along_the_way_need_the_training_again(workshop):
+    for training in workshop.plan().missing:
+        finish(workshop.store, training, "trainings", "signals")
+    plan = workshop.plan(privacy={"references": 4, "loss_trace": True})
+    assert len(plan.missing) == 4 * 4
+    assert not any(training.fitted for training in plan.missing)
+    assert all("utility" not in training.title for training in plan.missing)
+
+
+NEEDY = '''
+from fer_audit.attacks.membership_attack import MembershipAttack, Needs
+
+
+class Needy(MembershipAttack):
+    """Reads losses; source: this test."""
+
+    name = "needy"
+    threat_model = "the attacker saw every epoch"
+    needs = Needs(loss_trace=True)
+
+    def infer(self, view):
+        return -view.loss_trace.mean(axis=1)
+'''
+
+
+def test_an_attack_that_needs_losses_along_the_way_gets_them(workshop):
+    (workshop.folder / "plugins" / "needy.py").write_text(NEEDY)
+    plain = workshop.plan()
+    needy = workshop.plan(attacks={**BASE["attacks"], "membership": ["needy"]})
+    assert not any(training.job.traces for training in plain.trainings.values())
+    for cell in needy.cells:
+        assert not needy.trainings[cell.utility].job.traces
+        for key in cell.privacy:
+            [digest] = needy.trainings[key].job.traces
+            np.testing.assert_array_equal(workshop.store.read_array(digest), cell.labels.given)
+
+
+def test_everything_that_a_plan_wants_is_named(workshop):
+    plan = workshop.plan()
+    wanted = plan.wanted()
+    assert {kind for kind, _ in wanted} == {"arrays", "costs", "datasets", "signals", "trainings"}
+    assert {key for kind, key in wanted if kind == "trainings"} == set(plan.trainings)
+    for kind, key in wanted:
+        if kind in ("arrays", "datasets"):
+            assert workshop.store.has(kind, key)
+    assert wanted < workshop.plan(privacy={"references": 6}).wanted()
 
 
 def test_a_plugin_that_raises_while_planning_is_named_with_its_place(workshop):

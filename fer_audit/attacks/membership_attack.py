@@ -25,6 +25,7 @@ class Needs:
     references: int = 0  #: reference models; an attack that needs none is shown none
     population: bool = False  #: rows that no model trained on
     queries: int = 1  #: queries to each model
+    loss_trace: bool = False  #: the loss of every row after every epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class TargetView:
     population: Floats | None  #: (Z, Q, C) of the target
     reference_population: Floats | None  #: (R, Z, Q, C)
     population_labels: Labels | None  #: (Z,)
+    loss_trace: Floats | None = None  #: (N, E), loss of the target on each row after each epoch
+    reference_loss_trace: Floats | None = None  #: (R, N, E)
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -112,6 +115,11 @@ class MembershipAttack(Plugin):
         """Like `score`, with the fallbacks that the attack declared."""
         chosen = self._references(signals, target, references)
         self.check_needs(len(chosen), self._population(signals) is not None, len(self._queries(signals)))
+        if self.needs.loss_trace and signals.loss_trace is None:
+            raise SignalsError(
+                f"membership attack {self.name!r} needs loss_trace, the loss of every row after every epoch; the "
+                f"signals have none"
+            )
         view = self._view(signals, target, chosen if self.needs.references else [])
         return Scored(self._checked(self.infer(view), signals.rows), tuple(view.notes))
 
@@ -178,6 +186,8 @@ class MembershipAttack(Plugin):
             population=None if population is None else _frozen(population[target][:, queries]),
             reference_population=(None if population is None else _frozen(population[references][:, :, queries])),
             population_labels=None if population is None else signals.population_labels,
+            loss_trace=None if signals.loss_trace is None else _frozen(signals.loss_trace[target]),
+            reference_loss_trace=None if signals.loss_trace is None else _frozen(signals.loss_trace[references]),
         )
 
     def _checked(self, scores: Floats, rows: int) -> Floats:

@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int64]
 
 _REQUIRED = ("logits", "keep", "labels")
-_OPTIONAL = ("subjects", "population_logits", "population_labels")
+_OPTIONAL = ("subjects", "population_logits", "population_labels", "loss_trace")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,8 @@ class Signals:
     #: (M, Z, Q', C), rows that no model trained on and that are not scored, for the first Q' of the queries
     population_logits: Logits | None = None
     population_labels: Labels | None = None  #: (Z,)
+    #: (M, N, E), cross-entropy of model m on row i with its label after each of E epochs of training
+    loss_trace: npt.NDArray[np.float32] | npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for name in (*_REQUIRED, *_OPTIONAL):
@@ -53,6 +55,8 @@ class Signals:
             raise SignalsError("population_logits and population_labels must be given together; received only one")
         if self.population_logits is not None:
             self._check_population(self.population_logits)
+        if self.loss_trace is not None:
+            self._check_loss_trace(self.loss_trace)
         for name in (*_REQUIRED, *_OPTIONAL):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, read_only(getattr(self, name)))
@@ -66,6 +70,16 @@ class Signals:
         wrong = np.count_nonzero(~np.isfinite(logits))
         if wrong:
             raise SignalsError(f"{name} must be finite; received {wrong} of {logits.size} that are NaN or infinite")
+
+    def _check_loss_trace(self, trace: npt.NDArray[Any]) -> None:
+        expected = self.logits.shape[:2]
+        if trace.ndim != 3 or trace.shape[:2] != expected or 0 in trace.shape or trace.dtype.kind != "f":
+            raise SignalsError(
+                f"loss_trace must be floats of shape {(*expected, 'epochs')}, one a model and row of logits; "
+                f"received {trace.dtype} {trace.shape}"
+            )
+        if np.isnan(trace).any():
+            raise SignalsError(f"loss_trace must not hold NaN; received {np.isnan(trace).sum()} of {trace.size}")
 
     def _check_keep(self, models: int, rows: int) -> None:
         if self.keep.shape != (models, rows) or self.keep.dtype != np.bool_:
@@ -138,7 +152,7 @@ class Signals:
         part = object.__new__(Signals)
         for name in (*_REQUIRED, *_OPTIONAL):
             value = getattr(self, name)
-            if name in ("logits", "keep", "population_logits") and value is not None:
+            if name in ("logits", "keep", "population_logits", "loss_trace") and value is not None:
                 value = read_only(value[chosen])
             object.__setattr__(part, name, value)
         return part

@@ -68,6 +68,9 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
         f"{len(plan.trainings)} trainings with {programs}; {len(plan.done)} are done, {len(missing)} to do on "
         f"{_counted(workers, 'worker')}",
     ]
+    asked = sum(training.fitted for training in missing)
+    if asked:
+        lines.append(f"{asked} of those to do are trained already, and only have to be asked other queries")
     if missing:
         rates = Rates(store).known
         unmeasured = any(training.spec.program.key not in rates for training in missing)

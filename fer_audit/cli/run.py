@@ -31,12 +31,13 @@ def execute(options: argparse.Namespace) -> int:
 
     console = Console()
     store = Store(options.store)
-    plan = make_plan(read_grid(options.grid), store)
-    workers = worker_count(plan, options.workers)
-    show_cells(plan, console)
-    show_plan(plan, store, workers, console)
-    folder = options.reports / plan.grid.name
-    outcome = run_plan(plan, store, folder, workers=workers, console=console, command=" ".join(sys.argv))
+    with store.in_use():
+        plan = make_plan(read_grid(options.grid), store)
+        workers = worker_count(plan, options.workers)
+        show_cells(plan, console)
+        show_plan(plan, store, workers, console)
+        folder = options.reports / plan.grid.name
+        outcome = run_plan(plan, store, folder, workers=workers, console=console, command=" ".join(sys.argv))
     page = render(folder)
     console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
     if outcome.failed_cells:

@@ -34,7 +34,7 @@ from fer_audit.results import (
     SplitSummary,
     Utility,
 )
-from fer_audit.runner.privacy import measure_privacy
+from fer_audit.runner.privacy import measure_privacy, read_answers
 from fer_audit.runner.sheets import write_sheets
 from fer_audit.specs import PluginIdentity, cost_key
 from fer_audit.store import Store, array_digest
@@ -61,7 +61,7 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
 def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str]) -> Cell:
     wanted = (cell.utility, *cell.privacy)
     failed = next((key for key in wanted if key in failures), None)
-    absent = next((key for key in wanted if not store.has("trainings", key)), None)
+    absent = next((key for key in wanted if not _whole(plan, store, key)), None)
     status, error = "done", ""
     if failed or absent:
         status, error = ("failed", failures[failed]) if failed else ("missing", "not trained yet")
@@ -94,11 +94,16 @@ def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping
     )
 
 
+def _whole(plan: Plan, store: Store, key: str) -> bool:
+    return all(store.has(*artefact) for artefact in plan.trainings[key].job.artefacts())
+
+
 def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
-    folder = store.path("trainings", cell.utility)
+    job = plan.trainings[cell.utility].job
+    folder = store.path(*job.fit)
     labels = np.asarray(plan.data.test.labels)
     predicted = np.load(folder / "test.npy").argmax(axis=1)
-    fitted = np.load(folder / "pool.npy")[:, 0].argmax(axis=1)
+    fitted = read_answers(store, [job], "pool")[0, :, 0].argmax(axis=1)
     classes = len(plan.data.classes)
     history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
     return Utility(
@@ -113,16 +118,13 @@ def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
 
 
 def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_]) -> Privacy:
-    folders = [store.path("trainings", key) for key in cell.privacy]
     return measure_privacy(
         store,
         plan.attacks,
         plan.data,
         keep=keep,
         given=cell.labels.given,
-        trainings=cell.privacy,
-        folders=folders,
-        queries=plan.grid.privacy.queries,
+        jobs=[plan.trainings[key].job for key in cell.privacy],
         seed=cell.seed,
     )
 

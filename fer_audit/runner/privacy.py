@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import content_key, package_digest
 from fer_audit.results import SCHEMA_VERSION as RESULTS_SCHEMA
 from fer_audit.results import AttackResult, Privacy
+from fer_audit.specs import TrainingJob, trace_key
 from fer_audit.store import Store, array_digest
 
 
@@ -27,15 +27,13 @@ def measure_privacy(
     *,
     keep: npt.NDArray[np.bool_],
     given: npt.NDArray[np.int64],
-    trainings: Sequence[str],
-    folders: Sequence[Path],
-    queries: Sequence[str],
+    jobs: Sequence[TrainingJob],
     seed: int,
 ) -> Privacy:
-    """What `attacks` make of the models in `folders`, which trained on the rows in `keep` (M, N) with `given` (N,)."""
-    logits = np.stack([np.load(folder / "pool.npy") for folder in folders])
-    test = np.stack([np.load(folder / "test.npy") for folder in folders])
-    population = np.stack([np.load(folder / "population.npy") for folder in folders])
+    """What `attacks` make of the models of `jobs`, which trained on the rows in `keep` (M, N) with `given` (N,)."""
+    trainings, queries = [job.training.key for job in jobs], jobs[0].queries
+    logits, population = read_answers(store, jobs, "pool"), read_answers(store, jobs, "population")
+    test = np.stack([np.load(store.path(*job.fit) / "test.npy") for job in jobs])
     has_population = len(data.population) > 0
     signals = Signals(
         logits=logits,
@@ -44,38 +42,50 @@ def measure_privacy(
         subjects=None if data.pool.subjects is None else np.asarray(data.pool.subjects),
         population_logits=population if has_population else None,
         population_labels=np.asarray(data.population.labels) if has_population else None,
+        loss_trace=read_losses(store, jobs, array_digest(given)),
     )
     correct = logits[:, :, 0].argmax(axis=2) == given
     tested = test.argmax(axis=2) == np.asarray(data.test.labels)
     return Privacy(
-        trainings=list(trainings),
-        references=len(folders) - 2,
+        trainings=trainings,
+        references=len(jobs) - 2,
         queries=list(queries),
         member_accuracy=mean_accuracy(correct, keep, data.pool.subjects),
         nonmember_accuracy=mean_accuracy(correct, ~keep, data.pool.subjects),
         test_accuracy=mean_accuracy(tested, np.ones_like(tested), data.test.subjects),
-        attacks=[_attack_once(store, attack, signals, trainings, given, seed) for attack in attacks],
+        attacks=[_attack_once(store, attack, signals, jobs, seed) for attack in attacks],
     )
 
 
+def read_answers(store: Store, jobs: Sequence[TrainingJob], split: str) -> npt.NDArray[np.float32]:
+    """Logits (M, K, Q, C) of all models on the rows of `split` (pool or population), from the store."""
+    models = [[np.load(store.path(*artefact) / f"{split}.npy") for artefact in job.answers()] for job in jobs]
+    return np.stack([np.stack(queries, axis=1) for queries in models])
+
+
+def read_losses(store: Store, jobs: Sequence[TrainingJob], labels: str) -> npt.NDArray[np.float32] | None:
+    """Losses (M, N, E) against the labels with that digest, or None where they were not followed."""
+    if not all(labels in job.traces for job in jobs):
+        return None
+    folders = [store.path("traces", trace_key(job.training.key, labels)) for job in jobs]
+    losses: list[npt.NDArray[np.float32]] = [np.load(folder / "loss.npy") for folder in folders]
+    return np.stack(losses)
+
+
 def _attack_once(
-    store: Store,
-    attack: MembershipAttack,
-    signals: Signals,
-    trainings: Sequence[str],
-    given: npt.NDArray[np.int64],
-    seed: int,
+    store: Store, attack: MembershipAttack, signals: Signals, jobs: Sequence[TrainingJob], seed: int
 ) -> AttackResult:
     """The result of one attack, from the store where the same signals met the same code before."""
-    subjects = None if signals.subjects is None else array_digest(signals.subjects)
     code = [package_digest("fer_audit.attacks"), package_digest("fer_audit.metrics"), RESULTS_SCHEMA]
     code += [metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")]
-    population = None if signals.population_labels is None else array_digest(signals.population_labels)
-    labels = [array_digest(given), array_digest(signals.keep), subjects, population]
-    key = content_key([attack.identity(), list(trainings), labels, seed, code])
+    arrays = (signals.labels, signals.keep, signals.subjects, signals.population_labels)
+    labels = [None if array is None else array_digest(array) for array in arrays]
+    artefacts = [[artefact for artefact in job.artefacts() if artefact[0] != "trainings"] for job in jobs]
+    key = content_key([attack.identity(), artefacts, labels, seed, code])
     known = store.read_json("attacks", key)
     if known is not None:
         return AttackResult.model_validate(known)
     result = audit(signals, [attack], seed=seed)[0]
-    store.write_json("attacks", key, result.model_dump(mode="json"))
+    uses = [artefact for job in artefacts for artefact in job]
+    store.write_json("attacks", key, result.model_dump(mode="json"), title=repr(attack), uses=uses)
     return result

@@ -29,7 +29,9 @@ class Rates:
             self.known = {}
 
     def learn(self, event: Finished) -> None:
-        """Takes the time of a finished training into account."""
+        """Takes the time of a finished training into account, if it was fitted and not only asked."""
+        if not event.training.images:
+            return
         key = event.training.spec.program.key
         speed = event.training.images / max(event.seconds, 1e-6)
         old = self.known.get(key)

@@ -60,6 +60,7 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
     results = collect(plan, store, failures, folder, console)
     write_results(results, folder / "results.json")
     failed_cells = sum(cell.status != "done" for cell in results.cells)
+    trained = sum(not plan.trainings[key].fitted for key in seconds)
     record = RunRecord(
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,19 +70,20 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
         workers=workers,
         git_commit=commit,
         git_dirty=dirty,
-        trained=len(seconds),
+        trained=trained,
         reused=reused,
         failed=len(failures),
         training_seconds=seconds,
         latencies=latencies,
     )
     write_run(record, folder / "run.json")
+    asked = f"{len(seconds) - trained} asked anew, " if len(seconds) > trained else ""
     console.print(
-        f"{len(seconds)} trained, {reused} taken from the store, {len(failures)} failed, in {record.seconds:.0f} s",
+        f"{trained} trained, {asked}{reused} taken from the store, {len(failures)} failed, in {record.seconds:.0f} s",
         markup=False,
         highlight=False,
     )
-    return Outcome(folder, len(seconds), reused, failed_cells)
+    return Outcome(folder, trained, reused, failed_cells)
 
 
 def _make_folder(folder: Path) -> None:

@@ -31,6 +31,7 @@ class Batches:
     def __init__(
         self,
         images: npt.NDArray[np.uint8],
+        rows: npt.NDArray[np.int64],
         labels: npt.NDArray[np.int64],
         *,
         classes: int,
@@ -38,8 +39,12 @@ class Batches:
         augmentations: Sequence[Augmentation],
         seed: int,
     ) -> None:
-        """Batches of `images` (K, H, W, 3) and `labels` (K,), the labels one-hot before augmentation."""
-        self._images = images
+        """Batches of the `rows` (K,) of `images` (N, H, W, 3) with `labels` (K,), one-hot before augmentation.
+
+        `images` may be mapped from a file: a batch reads its own rows only.
+        """
+        self._images = np.asarray(images)  # a plain view: indexing a np.memmap costs more
+        self._rows = rows
         self._labels = np.eye(classes, dtype=np.float32)[labels]
         self._batch_size = batch_size
         self._augmentations = augmentations
@@ -53,7 +58,7 @@ class Batches:
         order = np.random.default_rng([self._seed, epoch, _ORDER]).permutation(len(self._labels))
         for number in range(len(self)):
             index = order[number * self._batch_size : (number + 1) * self._batch_size]
-            images, labels = self._images[index], self._labels[index]
+            images, labels = self._images[self._rows[index]], self._labels[index]
             rng = np.random.default_rng([self._seed, epoch, _BATCH, number])
             for augmentation in self._augmentations:
                 images, labels = augmentation(images, labels, rng)

@@ -1,10 +1,10 @@
-"""One fit: a program run on some rows from a seed, and everything that the rest of the audit reads of it."""
+"""One fit: a program run on some rows from a seed, and the record that it leaves."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,84 +13,105 @@ import numpy.typing as npt
 
 from fer_audit.augmentations.augmentation import Augmentation
 from fer_audit.data.dataset import FaceData
-from fer_audit.errors import FerAuditError
 from fer_audit.results import Epoch
 from fer_audit.specs import TrainingSpec
+from fer_audit.training.answers import DivergedError, cross_entropy, finite_logits, save_arrays
 from fer_audit.training.batches import Batches
 from fer_audit.training.optimizer import learning_rate
 from fer_audit.training.program import Program
-from fer_audit.training.queries import QUERIES
+from fer_audit.training.stopwatch import Stopwatch
 
+#: Hears of steps done and steps in all.
 Progress = Callable[[int, int], None]
 
 
-class DivergedError(FerAuditError):
-    """A training whose loss is no longer a number."""
+@dataclass(frozen=True)
+class TrainingData:
+    """What a fit learns from, and what it is followed on."""
+
+    faces: FaceData
+    rows: npt.NDArray[np.int64]  #: (K,), indices into the pool
+    labels: npt.NDArray[np.int64]  #: (K,), the given labels of those rows
+    augmentations: Sequence[Augmentation]
+    traced_labels: Sequence[npt.NDArray[np.int64]] = ()  #: each (N,): labels of the pool whose losses are kept
 
 
 @dataclass(frozen=True)
+class RowImages:
+    """Some images of many, one by one: all together may not fit into memory."""
+
+    images: npt.NDArray[np.uint8]  #: (N, H, W, 3)
+    rows: npt.NDArray[np.int64]  #: (K,)
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
+        images = np.asarray(self.images)  # a plain view: indexing a np.memmap costs more
+        return (images[row] for row in self.rows)
+
+
+@dataclass
 class Fitted:
-    """What a training leaves."""
+    """What a fit leaves."""
 
-    weights: dict[str, npt.NDArray[Any]]
-    history: list[Epoch]
-    pool: npt.NDArray[np.float32]  #: logits (N, Q, C)
-    test: npt.NDArray[np.float32]  #: logits (T, C)
-    population: npt.NDArray[np.float32]  #: logits (Z, Q, C)
+    weights: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+    test: npt.NDArray[np.float32] | None = None  #: logits (T, C)
+    traces: list[list[npt.NDArray[np.float64]]] = field(default_factory=list)  #: for each traced labels, E losses (N,)
 
-    def save(self, folder: Path) -> None:
-        """Writes the files of the artefact."""
+    def save(self, folder: Path, spec: TrainingSpec) -> None:
+        """Writes weights, history, logits of the test rows, and the spec that led to them."""
         np.savez(folder / "weights.npz", **self.weights)
-        for name in ("pool", "test", "population"):
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        if self.test is not None:
+            save_arrays(folder, {"test": self.test})
         history = [epoch.model_dump() for epoch in self.history]
         (folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+        (folder / "spec.json").write_text(spec.model_dump_json(indent=1, exclude={"data"}), encoding="utf-8")
+
+    def save_trace(self, folder: Path, number: int) -> None:
+        """Writes the losses (N, E) against the traced labels of that `number`."""
+        save_arrays(folder, {"loss": np.stack(self.traces[number], axis=1).astype(np.float32)})
 
 
 def fit(
-    program: Program,
-    spec: TrainingSpec,
-    data: FaceData,
-    rows: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
-    augmentations: Sequence[Augmentation],
-    on_step: Progress,
+    program: Program, spec: TrainingSpec, data: TrainingData, on_step: Progress, watch: Stopwatch | None = None
 ) -> Fitted:
-    """Trains on `rows` (K,) of the pool with `labels` (K,); `on_step` hears steps done and steps in all.
-
-    Raises DivergedError as soon as a loss is not finite.
-    """
-    images = np.asarray(data.pool.images[rows])
-    program.reset(spec.seed, images)
+    """Trains from the seed of `spec`; raises DivergedError as soon as a loss is not finite."""
+    watch = watch or Stopwatch()
+    program.reset(spec.seed, RowImages(data.faces.pool.images, data.rows))
+    watch.lap("reset")
     batches = Batches(
-        images,
-        labels,
+        data.faces.pool.images,
+        data.rows,
+        data.labels,
         classes=spec.program.classes,
         batch_size=spec.program.batch_size,
-        augmentations=augmentations,
+        augmentations=data.augmentations,
         seed=spec.seed,
     )
-    history = _run_steps(program, spec, batches, len(rows), data, on_step)
-    fitted = Fitted(
-        weights=program.weights(),
-        history=history,
-        pool=_ask(program, data.pool.images, spec.queries),
-        test=program.logits(data.test.images),
-        population=_ask(program, data.population.images, spec.queries),
-    )
-    if not all(np.isfinite(logits).all() for logits in (fitted.pool, fitted.test, fitted.population)):
-        raise DivergedError(
-            f"the trained network answers with logits that are not finite; lower learning_rate (now "
-            f"{spec.learning_rate})"
+    fitted = Fitted(traces=[[] for _ in data.traced_labels])
+    for train_loss, train_accuracy in _run_epochs(program, spec, batches, len(data.rows), on_step):
+        watch.lap("steps")
+        test_loss, test_accuracy = _test(program, data.faces) if spec.test_labels else (None, None)
+        fitted.history.append(
+            Epoch(
+                train_loss=train_loss, train_accuracy=train_accuracy, test_loss=test_loss, test_accuracy=test_accuracy
+            )
         )
+        if data.traced_labels:
+            logits = finite_logits(program, data.faces.pool.images)
+            for trace, labels in zip(fitted.traces, data.traced_labels, strict=True):
+                trace.append(cross_entropy(logits, labels))
+        watch.lap("follow")
+    fitted.weights = program.weights()
+    fitted.test = finite_logits(program, data.faces.test.images)
+    watch.lap("answers")
     return fitted
 
 
-def _run_steps(
-    program: Program, spec: TrainingSpec, batches: Batches, rows: int, data: FaceData, on_step: Progress
-) -> list[Epoch]:
+def _run_epochs(
+    program: Program, spec: TrainingSpec, batches: Batches, rows: int, on_step: Progress
+) -> Iterator[tuple[float, float]]:
+    """Makes all steps; after each epoch yields the mean loss and the accuracy on the batches as they were seen."""
     steps = len(batches) * spec.epochs
-    history: list[Epoch] = []
     loss_sum, correct_sum = 0.0, 0
     for step, (epoch, (images, soft_labels)) in enumerate(batches.all_epochs(spec.epochs)):
         rate = learning_rate(spec.learning_rate, spec.schedule, step, steps)
@@ -103,29 +124,11 @@ def _run_steps(
         loss_sum, correct_sum = loss_sum + loss, correct_sum + correct
         on_step(step + 1, steps)
         if (step + 1) % len(batches) == 0:
-            follow = spec.test_labels is not None
-            test_loss, test_accuracy = _test(program, data) if follow else (None, None)
-            history.append(
-                Epoch(
-                    train_loss=loss_sum / rows,
-                    train_accuracy=correct_sum / rows,
-                    test_loss=test_loss,
-                    test_accuracy=test_accuracy,
-                )
-            )
+            yield loss_sum / rows, correct_sum / rows
             loss_sum, correct_sum = 0.0, 0
-    return history
 
 
-def _test(program: Program, data: FaceData) -> tuple[float, float]:
+def _test(program: Program, faces: FaceData) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on the test split."""
-    logits = program.logits(data.test.images).astype(np.float64)
-    labels = np.asarray(data.test.labels)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_likelihood = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1))
-    return float(-log_likelihood.mean()), float((logits.argmax(axis=1) == labels).mean())
-
-
-def _ask(program: Program, images: npt.NDArray[np.uint8], queries: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Logits (K, Q, C) of `images` under each query."""
-    return np.stack([program.logits(QUERIES[query](images)) for query in queries], axis=1)
+    logits, labels = finite_logits(program, faces.test.images), np.asarray(faces.test.labels)
+    return float(cross_entropy(logits, labels).mean()), float((logits.argmax(axis=1) == labels).mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -11,12 +12,14 @@ import tensorflow as tf
 
 from fer_audit.models.model import Model
 from fer_audit.specs import ProgramSpec
+from fer_audit.training.flat_weights import FlatWeights
 from fer_audit.training.fused_batch_norm import fuse_batch_norms
 from fer_audit.training.initial_weights import InitialWeights
 from fer_audit.training.optimizer import Optimizer
+from fer_audit.training.trimmed_convolution import trim_convolutions
 
-#: Rows of one inference call; larger batches gain nothing on a CPU.
-INFERENCE_BATCH = 128
+#: Pixels of one inference call: enough rows to make its fixed cost small, few enough to stay in tens of megabytes.
+_INFERENCE_PIXELS = 1_200_000
 
 
 class Program:
@@ -27,10 +30,13 @@ class Program:
         # Grappler's passes over a graph of this size cost more than they gain on it.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         self.spec = spec
-        self.network: keras.Model = model.create(spec.input_shape, spec.classes)
-        fuse_batch_norms(self.network)
-        self._initial = InitialWeights(self.network)
-        self._optimizer = Optimizer(spec, [variable.value for variable in self.network.trainable_variables])
+        self._network: keras.Model = model.create(spec.input_shape, spec.classes)
+        fuse_batch_norms(self._network)
+        trim_convolutions(self._network)
+        self._initial = InitialWeights(self._network)
+        self._weights = FlatWeights(self._network)
+        self._optimizer = Optimizer(spec, self._weights.vector)
+        self._stale = False  # whether the network's variables lag behind the vector that the steps update
         self.traces = 0
         images = tf.TensorSpec((None, *spec.input_shape), tf.uint8)
         labels = tf.TensorSpec((None, spec.classes), tf.float32)
@@ -38,32 +44,63 @@ class Program:
         self._step = tf.function(self._trace_step, input_signature=[images, labels, tf.TensorSpec((3,), tf.float32)])
         self._infer = tf.function(self._trace_inference, input_signature=[images])
 
+    @property
+    def network(self) -> keras.Model:
+        """The network with its weights as they are now."""
+        if self._stale:
+            self._weights.scatter()
+            self._stale = False
+        return self._network
+
     def warm_up(self) -> None:
         """Traces the step and the inference function; the weights are to be reset afterwards."""
         images = np.zeros((2, *self.spec.input_shape), np.uint8)
-        self.step(images, np.full((2, self.spec.classes), 1 / self.spec.classes, np.float32), 1, 0.0)
+        self.step(images, np.zeros(2, np.int64), 1, 0.0)
         self.logits(images)
 
-    def reset(self, seed: int, images: npt.NDArray[np.uint8]) -> None:
-        """Starts afresh from `seed`; layers that learn from the training rows see `images` (K, H, W, 3)."""
+    def reset(self, seed: int, images: Iterable[npt.NDArray[np.uint8]]) -> None:
+        """Starts afresh from `seed`; layers that learn from the training rows see `images`, each (H, W, 3)."""
         self._initial.assign(seed)
-        for layer in self.network._flatten_layers():
+        for layer in self._network._flatten_layers():
             if hasattr(layer, "adapt_to_rows"):
                 layer.adapt_to_rows(images)
+        self._take_network()
+
+    def load(self, weights: dict[str, npt.NDArray[Any]]) -> None:
+        """Sets all weights to what `weights()` gave, and forgets the optimizer's state."""
+        self._network.set_weights(list(weights.values()))
+        self._take_network()
+
+    def _take_network(self) -> None:
+        self._weights.gather()
         self._optimizer.reset()
+        self._stale = False
 
     def step(
-        self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.float32], number: int, learning_rate: float
+        self,
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.float32] | npt.NDArray[np.int64],
+        number: int,
+        learning_rate: float,
     ) -> tuple[float, int]:
-        """Training step `number` (1 is the first); returns the batch's summed loss and its correct rows."""
-        result = self._step(images, labels, Optimizer.scalars(number, learning_rate)).numpy()
+        """Training step `number` (1 is the first); returns the batch's summed loss and its correct rows.
+
+        `images` (B, H, W, 3); `labels` soft (B, C) or hard (B,). A hard label is its one-hot row, so that trainings
+        with and without label mixing share one traced step.
+        """
+        soft = np.eye(self.spec.classes, dtype=np.float32)[labels] if labels.ndim == 1 else labels
+        result = self._step(images, soft, Optimizer.scalars(number, learning_rate)).numpy()
+        self._stale = True
         return float(result[0]), int(result[1])
 
     def logits(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Logits float32 (K, C) of `images` uint8 (K, H, W, 3), with the moving statistics of batch normalisation."""
+        _ = self.network  # the traced function reads its variables
+        height, width, _ = self.spec.input_shape
+        rows = max(1, _INFERENCE_PIXELS // (height * width))
         parts = [
-            self._infer(np.ascontiguousarray(images[start : start + INFERENCE_BATCH])).numpy()
-            for start in range(0, len(images), INFERENCE_BATCH)
+            self._infer(np.ascontiguousarray(images[start : start + rows])).numpy()
+            for start in range(0, len(images), rows)
         ]
         return np.concatenate(parts) if parts else np.empty((0, self.spec.classes), np.float32)
 
@@ -73,15 +110,19 @@ class Program:
 
     def _trace_step(self, images: Any, labels: Any, scalars: Any) -> Any:
         self.traces += 1
-        with tf.GradientTape() as tape:
-            logits = self.network(tf.cast(images, tf.float32), training=True)
+        weights = self._weights.pieces()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            with self._weights.instead(weights):
+                logits = self._network(tf.cast(images, tf.float32), training=True)
+                penalties = self._network.losses
             losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.add_n([tf.reduce_mean(losses), *self.network.losses])
-        variables = [variable.value for variable in self.network.trainable_variables]
-        self._optimizer.apply(tape.gradient(loss, variables), scalars)
+            loss = tf.add_n([tf.reduce_mean(losses), *penalties])
+        gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        self._optimizer.apply(tf.concat([tf.reshape(gradient, [-1]) for gradient in gradients], axis=0), scalars)
         correct = tf.equal(tf.argmax(logits, 1), tf.argmax(labels, 1))
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
     def _trace_inference(self, images: Any) -> Any:
         self.traces += 1
-        return self.network(tf.cast(images, tf.float32), training=False)
+        return self._network(tf.cast(images, tf.float32), training=False)

@@ -1,6 +1,6 @@
 """The worker process: takes jobs from standard input, one JSON a line, and tells of them on standard output.
 
-A job is `{"training": <TrainingSpec>}` or `{"latency": <ProgramSpec>}`. A worker keeps the program of its last job, so
+A job is `{"training": <TrainingJob>}` or `{"latency": <ProgramSpec>}`. A worker keeps the program of its last job, so
 jobs that share one follow each other without tracing. When standard input closes, whoever gave the jobs is gone or
 content, and the worker ends at once; a training under way leaves nothing behind.
 """
@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -27,8 +28,10 @@ from fer_audit.data.dataset import FaceData
 from fer_audit.errors import FerAuditError
 from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin, Registry, source_digest
-from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingSpec
+from fer_audit.specs import Artefact, PluginIdentity, ProgramSpec, TrainingJob
 from fer_audit.store import Store
+from fer_audit.training.stopwatch import Stopwatch
+from fer_audit.training.weights import read_weights
 
 #: Seconds between two reports on the steps of a training.
 _REPORT_EVERY = 0.25
@@ -49,29 +52,52 @@ class Worker:
         self._program: tuple[str, Any] | None = None
 
     def train(self, job: dict[str, Any]) -> None:
-        """Runs one training and keeps its artefact."""
-        from fer_audit.training.fit import fit
+        """Does what a job asks for and the store lacks: the fit, the losses along its way, the answers."""
+        wanted = TrainingJob.model_validate(job)
+        watch = Stopwatch()
+        missing = {artefact for artefact in wanted.artefacts() if not self._store.has(*artefact)}
+        if missing:  # else another run on this store was faster
+            program = self._compiled(wanted.training.program)
+            watch.lap("start")
+            # Losses along the way can only be had by training again.
+            if missing.intersection((wanted.fit, *wanted.losses())):
+                self._fit(program, wanted, missing, watch)
+            else:
+                program.load(read_weights(self._store, wanted.training.key))
+            self._answer(program, wanted, missing)
+            watch.lap("answers")
+        self._send({"event": "done", "key": wanted.training.key, "laps": watch.seconds})
 
-        spec = TrainingSpec.model_validate(job)
-        key = spec.key
-        began = time.perf_counter()
-        if self._store.has("trainings", key):  # another run on this store was faster
-            self._send({"event": "done", "key": key, "start_seconds": 0.0, "seconds": time.perf_counter() - began})
-            return
-        program = self._compiled(spec.program)
-        started = time.perf_counter()
-        fitted = fit(
-            program,
-            spec,
-            self._dataset(spec.data),
-            self._store.read_array(spec.rows),
-            self._store.read_array(spec.labels),
-            [cast("Augmentation", self._rebuild(identity)) for identity in spec.augmentations],
-            self._report(key),
+    def _fit(self, program: Any, wanted: TrainingJob, missing: Collection[Artefact], watch: Stopwatch) -> None:
+        from fer_audit.training.fit import TrainingData, fit
+
+        spec = wanted.training
+        data = TrainingData(
+            faces=self._dataset(spec.data),
+            rows=self._store.read_array(spec.rows),
+            labels=self._store.read_array(spec.labels),
+            augmentations=[cast("Augmentation", self._rebuild(identity)) for identity in spec.augmentations],
+            traced_labels=[self._store.read_array(digest) for digest in wanted.traces],
         )
-        self._store.write("trainings", key, fitted.save)
-        ended = time.perf_counter()
-        self._send({"event": "done", "key": key, "start_seconds": started - began, "seconds": ended - started})
+        fitted = fit(program, spec, data, self._report(spec.key), watch)
+        if wanted.fit in missing:
+            uses = [("datasets", spec.data), ("arrays", spec.rows), ("arrays", spec.labels)]
+            self._store.write(*wanted.fit, partial(fitted.save, spec=spec), title=spec.title, uses=uses)
+        for number, artefact in enumerate(wanted.losses()):
+            if artefact in missing:
+                uses = [wanted.fit, ("arrays", wanted.traces[number])]
+                save = partial(fitted.save_trace, number=number)
+                self._store.write(*artefact, save, title=f"losses of {spec.title}", uses=uses)
+        watch.lap("write")
+
+    def _answer(self, program: Any, wanted: TrainingJob, missing: Collection[Artefact]) -> None:
+        from fer_audit.training.answers import answer, save_arrays
+
+        for artefact, query in zip(wanted.answers(), wanted.queries, strict=True):
+            if artefact in missing:
+                arrays = answer(program, self._dataset(wanted.training.data), query)
+                title = f"answers to {query} of {wanted.training.title}"
+                self._store.write(*artefact, partial(save_arrays, arrays=arrays), title=title, uses=[wanted.fit])
 
     def measure_latency(self, job: dict[str, Any]) -> None:
         """Times the inference of one image with the program of the job."""

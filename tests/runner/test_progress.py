@@ -26,7 +26,7 @@ def events():
     return [
         Started(training, 0),
         Stepped(training, 0, 3, 10),
-        Finished(training, 0, 1.5, 4.0),
+        Finished(training, 0, {"start": 4.0, "steps": 1.25, "write": 0.25}),
         Started(training, 0),
         Failed(training, 0, "Traceback\nValueError: odd"),
     ]

@@ -3,7 +3,7 @@
 import pytest
 
 from fer_audit.runner.engines.local import Schedule
-from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingSpec
+from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec
 
 
 def training(program, number, rows=100):
@@ -25,12 +25,11 @@ def training(program, number, rows=100):
         pixels="",
         rows="",
         labels="",
-        queries=("identity",),
         test_labels=None,
         versions={},
         data="",
     )
-    return Training(spec, spec.key, f"{program} {number}", rows)
+    return Training(TrainingJob(training=spec, queries=("identity",)), spec.key, f"{program} {number}", rows)
 
 
 @pytest.fixture

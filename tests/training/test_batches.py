@@ -15,7 +15,9 @@ from fer_audit.training.batches import Batches
 def make(rows, batch_size, seed=0, augmentations=()):
     images = np.arange(rows, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     labels = np.arange(rows) % 3
-    return Batches(images, labels, classes=3, batch_size=batch_size, augmentations=augmentations, seed=seed)
+    return Batches(
+        images, np.arange(rows), labels, classes=3, batch_size=batch_size, augmentations=augmentations, seed=seed
+    )
 
 
 @given(st.integers(1, 50), st.integers(2, 20))
@@ -63,3 +65,12 @@ def test_leaving_early_ends_the_thread():
     stream.close()
     time.sleep(0.05)
     assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def test_only_the_given_rows_are_seen():
+    images = np.arange(9, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    batches = Batches(
+        images, np.array([7, 2, 5]), np.array([1, 2, 0]), classes=3, batch_size=2, augmentations=(), seed=0
+    )
+    images, labels = (np.concatenate(parts) for parts in zip(*batches.epoch(0), strict=True))
+    assert dict(zip(images[:, 0, 0, 0].tolist(), labels.argmax(axis=1).tolist(), strict=True)) == {7: 1, 2: 2, 5: 0}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from fer_audit.models.model import Model
 from fer_audit.specs import PluginIdentity, ProgramSpec
 from fer_audit.training.fused_batch_norm import FusedBatchNormalization, fuse_batch_norms
-from fer_audit.training.optimizer import Optimizer, learning_rate
+from fer_audit.training.optimizer import Optimizer, clip, learning_rate
 from fer_audit.training.program import Program
 
 
@@ -50,6 +50,7 @@ def spec_of(model, optimizer="adamw", **changes):
         "optimizer": optimizer,
         "weight_decay": 0.01 if optimizer == "adamw" else 0.0,
         "momentum": 0.9,
+        "clip_norm": None,
     }
     return ProgramSpec(**{**values, **changes})
 
@@ -75,19 +76,22 @@ def flat(network):
 
 
 KERAS_OPTIMIZERS = {
-    "adamw": lambda: keras.optimizers.AdamW(0.001, weight_decay=0.01),
-    "adam": lambda: keras.optimizers.Adam(0.001),
-    "sgd": lambda: keras.optimizers.SGD(0.001, momentum=0.9),
+    "adamw": lambda **options: keras.optimizers.AdamW(0.001, weight_decay=0.01, **options),
+    "adam": lambda **options: keras.optimizers.Adam(0.001, **options),
+    "sgd": lambda **options: keras.optimizers.SGD(0.001, momentum=0.9, **options),
 }
 
 
+@pytest.mark.parametrize("clip_norm", [None, 0.1])
 @pytest.mark.parametrize("optimizer", KERAS_OPTIMIZERS)
-def test_twenty_steps_agree_with_plain_keras(optimizer, rows):
-    program = Program(spec_of(Tiny, optimizer), Tiny())
+def test_twenty_steps_agree_with_plain_keras(optimizer, clip_norm, rows):
+    program = Program(spec_of(Tiny, optimizer, clip_norm=clip_norm), Tiny())
     program.reset(3, rows[0])
     plain = Tiny().build((12, 12, 3), 3)
     plain.set_weights([np.array(weight) for weight in program.network.weights])
-    plain.compile(KERAS_OPTIMIZERS[optimizer](), keras.losses.CategoricalCrossentropy(from_logits=True))
+    plain.compile(
+        KERAS_OPTIMIZERS[optimizer](global_clipnorm=clip_norm), keras.losses.CategoricalCrossentropy(from_logits=True)
+    )
     expected = []
     for step in range(20):
         index = np.arange(step, step + 8) % 40
@@ -99,6 +103,60 @@ def test_twenty_steps_agree_with_plain_keras(optimizer, rows):
     ours, theirs = (flat(network) for network in (program.network, plain))
     assert np.linalg.norm(ours - theirs) <= 1e-4 * np.linalg.norm(theirs)
     np.testing.assert_allclose(program.logits(rows[0]), plain.predict(rows[0], verbose=0), rtol=1e-3, atol=1e-4)
+
+
+def test_a_gradient_of_zero_is_not_clipped_to_nan():
+    np.testing.assert_array_equal(clip(tf.zeros([3]), 1.0), [0, 0, 0])
+    np.testing.assert_allclose(clip(tf.constant([3.0, 4.0]), 1.0), [0.6, 0.8])
+    np.testing.assert_array_equal(clip(tf.constant([3.0, 4.0]), 6.0), [3, 4])
+
+
+def test_hard_labels_are_one_hot_labels(rows):
+    program = Program(spec_of(Tiny), Tiny())
+    program.reset(3, rows[0])
+    soft = steps(program, rows, 4)
+    program.reset(3, rows[0])
+    hard = steps(program, (rows[0], rows[1].argmax(axis=1)), 4)
+    assert soft == hard
+    assert program.traces == 1
+
+
+def test_loaded_weights_answer_as_they_did(rows):
+    program = Program(spec_of(Tiny), Tiny())
+    program.reset(3, rows[0])
+    steps(program, rows, 4)
+    weights, logits = program.weights(), program.logits(rows[0])
+    program.reset(4, rows[0])
+    assert not np.array_equal(program.logits(rows[0]), logits)
+    program.load(weights)
+    np.testing.assert_array_equal(program.logits(rows[0]), logits)
+    for name, weight in program.weights().items():
+        np.testing.assert_array_equal(weight, weights[name])
+
+
+class Penalised(Tiny):
+    """A network with a penalty on its weights and one on its activity; source: this test."""
+
+    name = "penalised"
+
+    def build(self, input_shape, classes):
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+        x = keras.layers.Dense(4, kernel_regularizer="l2", activity_regularizer="l1")(x)
+        return keras.Model(inputs, keras.layers.Dense(classes)(x))
+
+
+def test_penalties_are_part_of_the_loss_that_is_minimised(rows):
+    program = Program(spec_of(Penalised, "sgd"), Penalised())
+    program.reset(3, rows[0])
+    plain = Penalised().build((12, 12, 3), 3)
+    plain.set_weights([np.array(weight) for weight in program.network.weights])
+    plain.compile(KERAS_OPTIMIZERS["sgd"](), keras.losses.CategoricalCrossentropy(from_logits=True))
+    for _ in range(5):
+        plain.train_on_batch(rows[0][:8].astype(np.float32), rows[1][:8])
+    for step in range(5):
+        program.step(rows[0][:8], rows[1][:8], step + 1, 0.001)
+    np.testing.assert_allclose(flat(program.network), flat(plain), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", [Tiny, Dropping])

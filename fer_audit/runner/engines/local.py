@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -45,12 +45,21 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Finished:
-    """A training is in the store; `start_seconds` went into building and tracing its program."""
+    """A training is in the store."""
 
     training: Training
     worker: int
-    seconds: float
-    start_seconds: float
+    laps: Mapping[str, float]  #: seconds by name: start, reset, steps, follow, write, answers
+
+    @property
+    def start_seconds(self) -> float:
+        """Seconds that went into building and tracing its program, 0 where that was done before."""
+        return self.laps.get("start", 0.0)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of everything else."""
+        return sum(self.laps.values()) - self.start_seconds
 
 
 @dataclass(frozen=True)
@@ -235,7 +244,7 @@ class LocalEngine:
         if training is None:
             return
         worker.current, worker.program = training, training.spec.program.key
-        worker.give({"training": training.spec.model_dump(mode="json")})
+        worker.give({"training": training.job.model_dump(mode="json")})
         yield Started(training, worker.number)
 
     def _heard(self, worker: _Worker, message: dict[str, Any], schedule: Schedule) -> Iterator[Event]:
@@ -248,7 +257,7 @@ class LocalEngine:
             yield Stepped(training, worker.number, message["done"], message["steps"])
         elif event == "done":
             worker.current = None
-            yield Finished(training, worker.number, message["seconds"], message["start_seconds"])
+            yield Finished(training, worker.number, message["laps"])
         elif event == "failed":
             worker.current = None
             yield Failed(training, worker.number, message["error"])
