@@ -22,7 +22,7 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code (0 done, 2 bad input, 3 some cells failed, 130 interrupted)."""
+    """Runs one command; returns its exit code: 0 done, 2 bad input, 3 some failed or are damaged, 130 interrupted."""
     from fer_audit.errors import FerAuditError, did_you_mean
 
     given = list(sys.argv[1:] if arguments is None else arguments)
