@@ -96,6 +96,13 @@ class Privacy(_Section):
     loss_trace: bool = False  #: keep the loss of every pool row after every epoch, for attacks that need it or not
 
     @model_validator(mode="after")
+    def _asked_once(self) -> Privacy:
+        twice = [query for query in self.queries if self.queries.count(query) > 1]
+        if twice:
+            raise ValueError(f"queries names {twice[0]!r} twice; each query is asked once")
+        return self
+
+    @model_validator(mode="after")
     def _even(self) -> Privacy:
         if self.references % 2:
             raise ValueError(

@@ -24,11 +24,15 @@ from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
 from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin, Registry
-from fer_audit.specs import Artefact, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
-from fer_audit.store import Store, array_digest
+from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
+from fer_audit.store import ArtefactName, Store, array_digest
 
 #: Packages whose version can change a weight.
 _NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python", "pillow", "scikit-image")
+
+
+#: Images that a network answers for in the time in which it learns from one: no gradients, no update.
+_ASKED_PER_TRAINED = 3
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,9 @@ class Plan:
         waiting = [training for key, training in self.trainings.items() if key not in self.done]
         return sorted(waiting, key=lambda training: training.spec.program.key)
 
-    def wanted(self) -> set[Artefact]:
+    def wanted(self) -> set[ArtefactName]:
         """Kind and key of every artefact that the results of this plan are made from."""
-        wanted: set[Artefact] = {("datasets", self.fingerprint)}
+        wanted: set[ArtefactName] = {("datasets", self.fingerprint)}
         for training in self.trainings.values():
             arrays = [training.spec.rows, training.spec.labels, *training.job.traces]
             wanted |= {*training.job.artefacts(), *(("arrays", digest) for digest in arrays)}
@@ -204,7 +208,9 @@ class _Shared:
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan = plan
         self._store = store
-        self._pixels = plan.data.pixels_digest()
+        self._pool_images = plan.data.pool.image_digests()
+        self._test_images = array_digest(plan.data.test.image_digests())
+        self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
 
@@ -212,62 +218,76 @@ class _Shared:
         """The planned cell, its trainings added to the plan."""
         title = " · ".join((line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"))
         everything = np.arange(len(self._plan.data.pool))
-        utility = self._training(line, labels, everything, 0, f"{title} · utility", follow_test=True)
+        spec = self._spec(line, labels, everything, number=0, follow_test=True)
+        utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), traces=())
+        queries, traces = self._plan.grid.privacy.queries, self._traces(labels)
         privacy = []
-        for model, members in enumerate(() if keep is None else keep):
-            label = f"{title} · reference {model + 1}/{len(keep) if keep is not None else 0}"
+        halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
+        for number, rows in enumerate(halves, 1):
             # Seeds are shared by cells on purpose: differences between cells are then paired.
-            privacy.append(self._training(line, labels, np.flatnonzero(members), model + 1, label, follow_test=False))
+            spec = self._spec(line, labels, rows, number=number, follow_test=False)
+            label = f"{title} · reference {number}/{len(halves)}"
+            privacy.append(self._add(spec, label, len(rows), queries=queries, traces=traces))
         return PlannedCell(**vars(line), labels=labels, keep=keep, utility=utility, privacy=tuple(privacy))
 
-    def _training(
-        self,
-        line: Line,
-        labels: Labels,
-        rows: npt.NDArray[np.int64],
-        number: int,
-        title: str,
-        *,
-        follow_test: bool,
-    ) -> str:
+    def _spec(
+        self, line: Line, labels: Labels, rows: npt.NDArray[np.int64], *, number: int, follow_test: bool
+    ) -> TrainingSpec:
         recipe = self._plan.grid.training
-        size = recipe.image_size
-        program = ProgramSpec(
-            model=line.model_identity,
-            input_shape=(size, size, 3),
-            classes=len(self._plan.data.classes),
-            batch_size=recipe.batch_size,
-            optimizer=recipe.optimizer.name,
-            weight_decay=recipe.optimizer.weight_decay if recipe.optimizer.name == "adamw" else 0.0,
-            momentum=recipe.optimizer.momentum if recipe.optimizer.name == "sgd" else 0.0,
-            clip_norm=recipe.optimizer.clip_norm,
-        )
-        spec = TrainingSpec(
-            program=program,
+        return TrainingSpec(
+            program=self._program(line),
             augmentations=line.augmentation_identities,
             epochs=recipe.epochs,
             learning_rate=recipe.optimizer.learning_rate,
             schedule=recipe.optimizer.schedule,
             seed=_derived_seed(line.seed, number),
-            pixels=self._pixels,
-            rows=self._store.write_array(rows),
+            pixels=array_digest(self._pool_images[rows]),
             labels=self._store.write_array(labels.given[rows]),
+            test_pixels=self._test_images,
             test_labels=self._test_labels if follow_test else None,
             versions=self._versions,
+            rows=self._store.write_array(rows),
             data=self._plan.fingerprint,
         )
-        privacy = self._plan.grid.privacy
-        queries = ("identity",) if follow_test else privacy.queries
-        follow_losses = not follow_test and (privacy.loss_trace or any(a.needs.loss_trace for a in self._plan.attacks))
-        traces = (self._store.write_array(labels.given),) if follow_losses else ()
-        job = TrainingJob(training=spec, queries=queries, traces=traces)
-        self._add(Training(job, spec.key, title, len(rows)))
-        return spec.key
 
-    def _add(self, training: Training) -> None:
-        known = self._plan.trainings.setdefault(training.key, training)
+    def _program(self, line: Line) -> ProgramSpec:
+        """The program of a line; what its optimizer does not use is not part of it."""
+        recipe, optimizer = self._plan.grid.training, self._plan.grid.training.optimizer
+        return ProgramSpec(
+            model=line.model_identity,
+            input_shape=(recipe.image_size, recipe.image_size, 3),
+            classes=len(self._plan.data.classes),
+            batch_size=recipe.batch_size,
+            optimizer=optimizer.name,
+            weight_decay=optimizer.weight_decay if optimizer.name == "adamw" else 0.0,
+            momentum=optimizer.momentum if optimizer.name == "sgd" else 0.0,
+            clip_norm=optimizer.clip_norm,
+        )
+
+    def _traces(self, labels: Labels) -> tuple[str, ...]:
+        """The labels against which losses are followed, where the grid or an attack wants that."""
+        wanted = self._plan.grid.privacy.loss_trace or any(attack.needs.loss_trace for attack in self._plan.attacks)
+        return (self._store.write_array(labels.given),) if wanted else ()
+
+    def _add(
+        self, spec: TrainingSpec, title: str, rows: int, *, queries: tuple[str, ...], traces: tuple[str, ...]
+    ) -> str:
+        """Adds a training to the plan, or what is wanted of it to one that is there already; returns its key."""
+        job = TrainingJob(
+            training=spec,
+            queries=queries,
+            pool=array_digest(self._pool_images),
+            population=self._population_images,
+            traces=traces,
+        )
+        key = spec.key
+        known = self._plan.trainings.get(key)
         # Cells may share a fit and yet follow other losses: their labels may differ on rows that it does not see.
-        self._plan.trainings[training.key] = replace(known, job=known.job.joined(training.job))
+        job = job if known is None else known.job.joined(job)
+        asked = len(job.queries) * (len(self._plan.data.pool) + len(self._plan.data.population))
+        title = title if known is None else known.title
+        self._plan.trainings[key] = Training(job, key, title, rows, asked)
+        return key
 
 
 def _derived_seed(seed: int, number: int) -> int:
@@ -282,6 +302,9 @@ def seconds_left(trainings: Iterable[Training], rates: dict[str, Rate], workers:
     for training in trainings:
         rate = rates.get(training.spec.program.key, Rate.guess(training.spec.program))
         busy += training.images / rate.images_per_second + rate.overhead_seconds
+        if training.fitted:
+            # The time of a whole training, from which rates are measured, holds that of its answers already.
+            busy += training.asked / (_ASKED_PER_TRAINED * rate.images_per_second)
         if training.spec.program.key not in started:
             started.add(training.spec.program.key)
             busy += rate.start_seconds * workers

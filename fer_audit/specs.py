@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from fer_audit.plugins import content_key
+from fer_audit.store import ArtefactName
 
 #: Raised by hand whenever the training code changes what it computes, so that no stale training is ever taken up.
 TRAINING_SCHEMA = 2
@@ -17,10 +18,6 @@ SIGNALS_SCHEMA = 1
 
 #: Raised by hand whenever the way that costs are counted changes.
 COUNTING_SCHEMA = 1
-
-
-#: Kind and key of something in the store.
-Artefact = tuple[str, str]
 
 
 class _Spec(BaseModel):
@@ -55,7 +52,7 @@ class ProgramSpec(_Spec):
 
 
 class TrainingSpec(_Spec):
-    """One fit of one model. `data`, `rows` and `labels` are addresses in the store."""
+    """One fit of one model."""
 
     program: ProgramSpec
     augmentations: tuple[PluginIdentity, ...]
@@ -63,24 +60,29 @@ class TrainingSpec(_Spec):
     learning_rate: float
     schedule: str
     seed: int
-    pixels: str  #: digest of the images of all splits
-    rows: str  #: digest of int64 (K,), indices into the pool, in training order
-    labels: str  #: digest of int64 (K,), the given labels of those rows
+    pixels: str  #: digest of the images that are learnt from, in training order
+    labels: str  #: digest of int64 (K,), their given labels; also their address in the store
+    test_pixels: str  #: digest of the images of the test split
     test_labels: str | None  #: digest where accuracy on the test split is followed epoch by epoch
     versions: dict[str, str]
-    data: str  #: fingerprint under which the worker finds the dataset; not part of the key
+    rows: str  #: address of int64 (K,), indices into the pool, in training order; not part of the key, `pixels` is
+    data: str  #: address of the dataset; not part of the key
 
     @property
     def key(self) -> str:
-        """SHA-256 (hex) of all that can change the weights or the history."""
-        return content_key([TRAINING_SCHEMA, self.model_dump(mode="json", exclude={"data"})])
+        """SHA-256 (hex) of all that can change the weights, the history or the answers to the test split."""
+        return content_key([TRAINING_SCHEMA, self.content()])
+
+    def content(self) -> dict[str, Any]:
+        """What the key is made of, as JSON."""
+        return self.model_dump(mode="json", exclude={"rows", "data"})
 
     @property
     def title(self) -> str:
         """The training in one line, from its content alone."""
         chain = "+".join(augmentation.name for augmentation in self.augmentations) or "none"
-        rows = f"rows {self.rows[:8]}, labels {self.labels[:8]}"
-        return f"{self.program.model.name} · {chain} · {self.epochs} epochs · {rows} · seed {self.seed}"
+        learnt = f"images {self.pixels[:8]}, labels {self.labels[:8]}"
+        return f"{self.program.model.name} · {chain} · {self.epochs} epochs · {learnt} · seed {self.seed}"
 
 
 class TrainingJob(_Spec):
@@ -88,22 +90,29 @@ class TrainingJob(_Spec):
 
     training: TrainingSpec
     queries: tuple[str, ...]
-    traces: tuple[str, ...] = ()  #: digests of int64 (N,), pool labels whose losses are followed epoch by epoch
+    pool: str  #: digest of the images of the pool
+    population: str  #: digest of the images of the population
+    traces: tuple[str, ...] = ()  #: addresses of int64 (N,), pool labels whose losses are followed epoch by epoch
 
     @property
-    def fit(self) -> Artefact:
+    def fit(self) -> ArtefactName:
         """Kind and key of the artefact with the weights."""
         return "trainings", self.training.key
 
-    def answers(self) -> list[Artefact]:
+    def answers(self) -> list[ArtefactName]:
         """Kind and key of the artefacts with the signals, one a query."""
-        return [("signals", signals_key(self.training.key, query)) for query in self.queries]
+        asked = (self.pool, self.population)
+        return [("signals", signals_key(self.training.key, query, asked)) for query in self.queries]
 
-    def losses(self) -> list[Artefact]:
+    def losses(self) -> list[ArtefactName]:
         """Kind and key of the artefacts with the losses along the way, one a trace."""
-        return [("traces", trace_key(self.training.key, labels)) for labels in self.traces]
+        return [self.trace(labels) for labels in self.traces]
 
-    def artefacts(self) -> list[Artefact]:
+    def trace(self, labels: str) -> ArtefactName:
+        """Kind and key of the losses against the labels with that digest."""
+        return "traces", trace_key(self.training.key, labels, self.pool)
+
+    def artefacts(self) -> list[ArtefactName]:
         """Kind and key of everything that the job leaves in the store."""
         return [self.fit, *self.answers(), *self.losses()]
 
@@ -122,6 +131,7 @@ class Training:
     key: str  #: of the job's training
     title: str
     rows: int
+    asked: int  #: images that it is asked about
     fitted: bool = False  #: whether the weights are in the store, and only answers are missing
 
     @property
@@ -135,14 +145,14 @@ class Training:
         return 0 if self.fitted else self.rows * self.spec.epochs
 
 
-def signals_key(training: str, query: str) -> str:
-    """The key of what the model of `training` answers to `query`, on the pool and on the population."""
-    return content_key(["signals", SIGNALS_SCHEMA, training, query])
+def signals_key(training: str, query: str, asked: tuple[str, str]) -> str:
+    """The key of what the model of `training` answers to `query` about the images with the digests `asked`."""
+    return content_key(["signals", SIGNALS_SCHEMA, training, query, asked])
 
 
-def trace_key(training: str, labels: str) -> str:
-    """The key of the losses of all pool rows, epoch by epoch, against the labels with that digest."""
-    return content_key(["trace", SIGNALS_SCHEMA, training, labels])
+def trace_key(training: str, labels: str, asked: str) -> str:
+    """The key of losses, epoch by epoch, on the images with the digest `asked` against the labels with theirs."""
+    return content_key(["trace", SIGNALS_SCHEMA, training, labels, asked])
 
 
 def cost_key(program: ProgramSpec) -> str:

@@ -18,6 +18,9 @@ import numpy.typing as npt
 
 from fer_audit.errors import StoreError
 
+#: Kind and key of an artefact.
+ArtefactName = tuple[str, str]
+
 MANIFEST = "manifest.json"
 ABOUT = "about.json"
 
@@ -32,7 +35,7 @@ class About(NamedTuple):
     """What an artefact says of itself."""
 
     title: str  #: one line for people
-    uses: tuple[tuple[str, str], ...]  #: kind and key of each artefact that it was made from
+    uses: tuple[ArtefactName, ...]  #: kind and key of each artefact that it was made from
 
 
 class Store:
@@ -45,6 +48,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         """Opens or makes the store at `root`; raises StoreError where that can't be done."""
         self.root = root
+        self.found_damaged: list[str] = []  #: what `has` put aside, one line each, for whoever tells the user
         with self._explained():
             self._temporary.mkdir(parents=True, exist_ok=True)
 
@@ -61,8 +65,12 @@ class Store:
         folder = self.path(kind, key)
         if not folder.is_dir():
             return False
-        if self.damage(kind, key) is None:
+        wrong = self.damage(kind, key)
+        if wrong is None:
             return True
+        about = self.about(kind, key)
+        title = f" ({about.title})" if about and about.title else ""
+        self.found_damaged.append(f"{kind}/{key[:12]}{title}: {wrong}")
         self.put_aside(kind, key)
         return False
 
@@ -70,7 +78,7 @@ class Store:
         """What is wrong with the artefact in one phrase, or None."""
         folder = self.path(kind, key)
         manifest = _read_json(folder / MANIFEST)
-        if not isinstance(manifest, dict):
+        if not isinstance(manifest, dict) or not manifest:
             return "its manifest is missing or unreadable"
         for name, expected in manifest.items():
             try:
@@ -96,7 +104,7 @@ class Store:
         fill: Callable[[Path], Any],
         *,
         title: str = "",
-        uses: Sequence[tuple[str, str]] = (),
+        uses: Sequence[ArtefactName] = (),
     ) -> Path:
         """Lets `fill` write files into a folder, and makes that folder the artefact; raises StoreError.
 
@@ -145,7 +153,7 @@ class Store:
             self.path(kind, key).rename(draft)
             shutil.rmtree(draft)
 
-    def write_array(self, array: npt.NDArray[Any], *, title: str = "", uses: Sequence[tuple[str, str]] = ()) -> str:
+    def write_array(self, array: npt.NDArray[Any], *, title: str = "", uses: Sequence[ArtefactName] = ()) -> str:
         """Keeps an array under the SHA-256 (hex) of its content and returns that."""
         digest = array_digest(array)
         if not self.has("arrays", digest):
@@ -166,7 +174,7 @@ class Store:
         return array
 
     def write_json(
-        self, kind: str, key: str, value: Any, *, title: str = "", uses: Sequence[tuple[str, str]] = ()
+        self, kind: str, key: str, value: Any, *, title: str = "", uses: Sequence[ArtefactName] = ()
     ) -> None:
         """Keeps a JSON value as the artefact."""
         self.write(kind, key, lambda folder: _write_json(folder / "value.json", value), title=title, uses=uses)
@@ -194,12 +202,21 @@ class Store:
         return [draft for draft in sorted(self._temporary.glob("[0-9]*-*")) if not owner_lives(draft)]
 
     @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Held by a run as long as it works on the store, so that nobody prunes it; several runs may hold it."""
+    def in_use(self, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+        """Held by a run as long as it works on the store, so that nobody prunes it; several runs may hold it.
+
+        `on_wait` is called where a prune has to be waited for.
+        """
         with contextlib.ExitStack() as stack:
             # Who may not write here, or whose file system knows no locks, can still use what is there.
             with contextlib.suppress(OSError):
-                fcntl.flock(stack.enter_context(self._lock_file()), fcntl.LOCK_SH)
+                lock = stack.enter_context(self._lock_file())
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if on_wait is not None:
+                        on_wait()
+                    fcntl.flock(lock, fcntl.LOCK_SH)
             yield
 
     @contextlib.contextmanager

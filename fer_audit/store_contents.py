@@ -13,10 +13,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from fer_audit.errors import StoreError
-from fer_audit.store import DAMAGED, FAILURES, LOCK, LOGS, MANIFEST, TEMPORARY, About, Store, owner_lives
-
-#: Kind and key of an artefact.
-Name = tuple[str, str]
+from fer_audit.store import DAMAGED, FAILURES, LOCK, LOGS, MANIFEST, TEMPORARY, About, ArtefactName, Store, owner_lives
 
 #: Folders of a store that hold no artefacts.
 RESERVED = frozenset({TEMPORARY, DAMAGED, FAILURES, LOGS})
@@ -38,7 +35,7 @@ class Artefact:
     about: About | None
 
     @property
-    def name(self) -> Name:
+    def name(self) -> ArtefactName:
         """Kind and key."""
         return self.kind, self.key
 
@@ -48,7 +45,7 @@ class Artefact:
         return self.about.title if self.about else ""
 
     @property
-    def uses(self) -> tuple[Name, ...]:
+    def uses(self) -> tuple[ArtefactName, ...]:
         """The artefacts that it was made from."""
         return self.about.uses if self.about else ()
 
@@ -115,7 +112,7 @@ def discard(leftover: Leftover) -> None:
 
 
 def unwanted(
-    present: Sequence[Artefact], wanted: AbstractSet[Name] | None = None, before: float | None = None
+    present: Sequence[Artefact], wanted: AbstractSet[ArtefactName] | None = None, before: float | None = None
 ) -> list[Artefact]:
     """The artefacts to remove, in an order in which none ever uses one that is gone.
 
@@ -131,10 +128,10 @@ def unwanted(
     return _users_first([artefact for artefact in present if artefact.name not in kept])
 
 
-def _with_sources(present: Sequence[Artefact], roots: AbstractSet[Name]) -> set[Name]:
+def _with_sources(present: Sequence[Artefact], roots: AbstractSet[ArtefactName]) -> set[ArtefactName]:
     """`roots` and all that they were made from."""
     uses = {artefact.name: artefact.uses for artefact in present}
-    found: set[Name] = set()
+    found: set[ArtefactName] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
@@ -144,7 +141,7 @@ def _with_sources(present: Sequence[Artefact], roots: AbstractSet[Name]) -> set[
     return found
 
 
-def _with_results(present: Sequence[Artefact], kept: AbstractSet[Name]) -> set[Name]:
+def _with_results(present: Sequence[Artefact], kept: AbstractSet[ArtefactName]) -> set[ArtefactName]:
     """`kept` and the artefacts of other kinds than the grids' that were made from nothing else."""
     grown = set(kept)
     others = [artefact for artefact in present if artefact.kind not in GRID_KINDS]

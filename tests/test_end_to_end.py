@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from fer_audit.specs import signals_key
-
 GRID = """
 dataset: {name: synthface, params: {rows: 70, test_rows: 42}}
 models: [mini-xception]
@@ -187,7 +185,7 @@ def test_a_study_that_grows_does_only_what_is_new_and_alone_gives_the_same_bits(
     study.write(small.replace("[identity]", "[identity, flip]"))
     code, output = study.run()
     assert code == 0
-    assert "4 of those to do are trained already, and only have to be asked other queries" in output
+    assert "4 of those to do are trained already, and only have to be asked" in output
     assert "0 trained, 4 asked anew, 1 taken from the store" in output
     for kind in ("trainings", "signals"):
         assert study.artefacts(kind).items() <= undisturbed.artefacts(kind).items()
@@ -208,9 +206,14 @@ def _check_traces(study):
     about = [json.loads(path.read_text()) for path in (study.store / "traces").glob("*/about.json")]
     traces = [np.load(path) for path in (study.store / "traces").glob("*/loss.npy")]
     assert [trace.shape for trace in traces] == [(70, 2)] * 4
+    answers = {
+        dict(json.loads(path.read_text())["uses"])["trainings"]: path.parent
+        for path in (study.store / "signals").glob("*/about.json")
+        if "identity" in path.read_text()
+    }
     for uses, trace in ((dict(entry["uses"]), trace) for entry, trace in zip(about, traces, strict=True)):
         labels = np.load(study.store / "arrays" / uses["arrays"] / "array.npy")
-        logits = np.load(study.store / "signals" / signals_key(uses["trainings"], "identity") / "pool.npy")
+        logits = np.load(answers[uses["trainings"]] / "pool.npy")
         losses = -log_softmax(logits.astype(np.float64), axis=1)[np.arange(70), labels]
         np.testing.assert_allclose(trace[:, -1], losses, rtol=1e-5, atol=1e-6)
 
@@ -269,6 +272,8 @@ def test_an_altered_artefact_is_trained_again(undisturbed):
     victim.write_bytes(victim.read_bytes()[:-10])
     code, output = undisturbed.run()
     assert code == 0
+    assert f"damaged: trainings/{key[:12]} (mini-xception" in output
+    assert "weights.npz was truncated or altered" in output
     assert "1 trained, 19 taken from the store" in output
     assert undisturbed.file("results.json") == results
 

@@ -61,6 +61,8 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         (SMALL + "training: {epochs: 0}\n", r"training.epochs: .*greater than or equal to 1. Received: 0"),
         (SMALL + "training: {optimizer: {name: adamm}}\n", r"training.optimizer.name: .*'adamw'.*Received: 'adamm'"),
         (SMALL + "privacy: {references: 5}\n", r"privacy: .*even number"),
+        (SMALL + "privacy: {queries: [flip, flip]}\n", r"privacy: queries names 'flip' twice"),
+        (SMALL + "training: {optimizer: {clip_norm: 0}}\n", r"clip_norm: .*greater than 0"),
         (SMALL + "seeds: [-1]\n", r"seeds.0: .*greater than or equal to 0"),
         (SMALL + "name: ..\n", r"name: "),
         (SMALL + "training: {optimizer: {learning_rate: .inf}}\n", r"finite"),

@@ -9,6 +9,7 @@ import yaml
 from fer_audit.errors import FerAuditError, GridError, PluginError, SignalsError
 from fer_audit.grid import read_grid
 from fer_audit.plan import Rate, make_plan, seconds_left
+from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingSpec
 from fer_audit.store import Store
 
 BASE = {
@@ -22,15 +23,15 @@ BASE = {
     "plugins": ["plugins"],
 }
 
-PLUGINS = '''
+PLUGINS = {
+    "toy": '''
 import numpy as np
 from fer_audit.data.dataset import Dataset, FaceData, Rows
-from fer_audit.models.model import Model
 from fer_audit.plugins import Parameters
 
 
 class Toy(Dataset):
-    """Noise; source: this test."""
+    """Noise; four rows a person; source: this test."""
 
     name = "toy"
 
@@ -38,21 +39,30 @@ class Toy(Dataset):
         """Parameters."""
 
         pixel: int = 0
+        stranger: int = 0
         label: int = 0
         swapped: bool = False
 
     def read(self, size, base):
         rng = np.random.default_rng(0)
-        images = rng.integers(0, 255, (60, size, size, 3), dtype=np.uint8)
+        images = rng.integers(0, 255, (76, size, size, 3), dtype=np.uint8)
         images[0, 0, 0, 0] = self.params.pixel
-        labels = np.arange(60) % 3
+        images[75, 0, 0, 0] = self.params.stranger
+        # Four rows of one class a person: one other label does not change what most of them are.
+        people = np.arange(60) // 4
+        labels = people % 3
         labels[1] = self.params.label
-        order = np.arange(60)
         if self.params.swapped:
-            order[[2, 5]] = order[[5, 2]]
-        rows = Rows(images, labels, tuple(map(str, range(60))))
-        test = Rows(images[:6], labels[:6].copy(), tuple("abcdef"))
-        return FaceData(("x", "y", "z"), rows.take(order), test, rows.take(np.arange(0)), True)
+            images[[2, 5]] = images[[5, 2]]
+        names = tuple(map(str, range(76)))
+        pool = Rows(images[:60], labels, names[:60], subjects=people)
+        test = Rows(images[60:70], np.arange(10) % 3, names[60:70])
+        population = Rows(images[70:], np.arange(6) % 3, names[70:])
+        return FaceData(("x", "y", "z"), pool, test, population, True)
+''',
+    "net": '''
+from fer_audit.models.model import Model
+from fer_audit.plugins import Parameters
 
 
 class Net(Model):
@@ -67,7 +77,48 @@ class Net(Model):
 
     def build(self, input_shape, classes):
         raise NotImplementedError
-'''
+''',
+    "grey": '''
+from fer_audit.augmentations.augmentation import Augmentation
+
+
+class Grey(Augmentation):
+    """Never applied here; source: this test."""
+
+    name = "grey"
+
+    def apply(self, images, labels, rng):
+        raise NotImplementedError
+''',
+    "flips": '''
+from fer_audit.attacks.label_attack import LabelAttack
+
+
+class Flips(LabelAttack):
+    """Moves every tenth label on by one; source: this test."""
+
+    name = "flips"
+
+    def corrupt(self, labels, context):
+        first = 0
+        corrupted = labels.copy()
+        corrupted[first::10] = (corrupted[first::10] + 1) % 3
+        return corrupted
+''',
+    "guess": '''
+from fer_audit.attacks.membership_attack import MembershipAttack
+
+
+class Guess(MembershipAttack):
+    """Never asked here; source: this test."""
+
+    name = "guess"
+    threat_model = "none"
+
+    def infer(self, view):
+        raise NotImplementedError
+''',
+}
 
 
 class Workshop:
@@ -76,7 +127,8 @@ class Workshop:
     def __init__(self, folder: Path):
         self.folder = folder
         (folder / "plugins").mkdir(parents=True)
-        (folder / "plugins" / "toys.py").write_text(PLUGINS)
+        for name, source in PLUGINS.items():
+            (folder / "plugins" / f"{name}.py").write_text(source)
         self.store = Store(folder / "store")
 
     def plan(self, store=None, **changes):
@@ -157,8 +209,6 @@ def test_the_place_on_disk_is_not_in_the_key(workshop, tmp_path):
 
 
 RELATED = {
-    "a pixel": ({"dataset": {"name": "toy", "params": {"pixel": 1}}}, lambda title: True),
-    "the place of a row": ({"dataset": {"name": "toy", "params": {"swapped": True}}}, lambda title: True),
     "a parameter of the model": ({"models": [{"name": "net", "params": {"width": 5}}]}, lambda title: True),
     "epochs": ({"training": {**BASE["training"], "epochs": 3}}, lambda title: True),
     "the learning rate": (
@@ -190,27 +240,109 @@ def test_what_can_change_a_training_changes_exactly_its_key(workshop, change):
         assert (key not in before) == depends(title), title
 
 
-def test_a_label_changes_the_trainings_that_see_it(workshop):
-    before = workshop.plan(augmentations=["none"], attacks={"membership": ["loss-threshold"]})
-    after = workshop.plan(
-        augmentations=["none"],
-        attacks={"membership": ["loss-threshold"]},
-        dataset={"name": "toy", "params": {"label": 2}},
-    )
-    seen = [before.cells[0].keep[model, 1] for model in range(4)]
-    # Row 1 is also a test row here, and the utility model follows the test split.
-    assert before.cells[0].utility != after.cells[0].utility
-    same_halves = (before.cells[0].keep == after.cells[0].keep).all()
-    changed = [a != b for a, b in zip(before.cells[0].privacy, after.cells[0].privacy, strict=True)]
-    assert changed == ([bool(value) for value in seen] if same_halves else changed)
-    assert any(changed)
+#: Another value for every field of a training but those in NOT_IN_THE_KEY; a new field must be added to either.
+MUTATIONS = {
+    "augmentations": (PluginIdentity(kind="augmentation", name="other", params={}, source=""),),
+    "epochs": 99,
+    "learning_rate": 0.5,
+    "schedule": "constant",
+    "seed": 99,
+    "pixels": "another image, or two that changed places",
+    "labels": "another label",
+    "test_pixels": "another image to test on",
+    "test_labels": "another label to test on",
+    "versions": {"tensorflow": "99"},
+}
+PROGRAM_MUTATIONS = {
+    "model": PluginIdentity(kind="model", name="net", params={"width": 4}, source="a changed line"),
+    "input_shape": (17, 17, 3),
+    "classes": 4,
+    "batch_size": 9,
+    "optimizer": "adam",
+    "weight_decay": 0.5,
+    "momentum": 0.5,
+    "clip_norm": 0.5,
+}
+NOT_IN_THE_KEY = {"rows", "data"}
 
 
-def test_a_line_of_source_changes_the_key(workshop):
-    before = workshop.keys()
-    path = workshop.folder / "plugins" / "toys.py"
-    path.write_text(path.read_text() + "\n# edited\n")
-    assert not set(before.values()) & set(workshop.keys().values())
+def test_every_field_of_a_training_is_in_its_key_or_known_not_to_be(workshop):
+    spec = workshop.plan().missing[0].spec
+    assert MUTATIONS.keys() | NOT_IN_THE_KEY | {"program"} == TrainingSpec.model_fields.keys()
+    assert PROGRAM_MUTATIONS.keys() == ProgramSpec.model_fields.keys()
+    for field, value in MUTATIONS.items():
+        assert spec.model_copy(update={field: value}).key != spec.key, field
+    for field, value in PROGRAM_MUTATIONS.items():
+        program = spec.program.model_copy(update={field: value})
+        assert spec.model_copy(update={"program": program}).key != spec.key, field
+        assert program.key != spec.program.key, field
+    for field in NOT_IN_THE_KEY:
+        assert spec.model_copy(update={field: "elsewhere"}).key == spec.key, field
+
+
+def altered(workshop, **params):
+    """The plan before and after a change to the dataset, and which of its trainings changed key, by title."""
+    before, after = (workshop.plan(dataset={"name": "toy", "params": chosen}) for chosen in ({}, params))
+    for old, new in zip(before.cells, after.cells, strict=True):
+        np.testing.assert_array_equal(old.keep, new.keep)
+    titles = ({training.title: key for key, training in plan.trainings.items()} for plan in (before, after))
+    old, new = titles
+    assert old.keys() == new.keys()
+    return before, after, {title for title in old if old[title] != new[title]}
+
+
+def learning_from(workshop, plan, row):
+    """Titles of the trainings that see `row` of the pool."""
+    return {t.title for t in plan.trainings.values() if row in workshop.store.read_array(t.spec.rows)}
+
+
+def test_a_pixel_changes_the_trainings_that_learn_from_it_and_all_answers(workshop):
+    before, after, changed = altered(workshop, pixel=1)
+    assert changed == learning_from(workshop, before, 0)
+    assert 0 < len(changed) < len(before.trainings)
+    kept = before.trainings.keys() & after.trainings.keys()
+    for key in kept:
+        assert not set(before.trainings[key].job.answers()) & set(after.trainings[key].job.answers())
+
+
+def test_a_label_changes_the_trainings_that_learn_it(workshop):
+    before, _, changed = altered(workshop, label=2)
+    assert changed == learning_from(workshop, before, 1)
+    assert 0 < len(changed) < len(before.trainings)
+
+
+def test_two_rows_that_change_places_change_the_trainings_that_learn_from_them(workshop):
+    before, _, changed = altered(workshop, swapped=True)
+    assert changed == learning_from(workshop, before, 2) | learning_from(workshop, before, 5)
+    assert 0 < len(changed) < len(before.trainings)
+
+
+def test_an_image_of_the_population_changes_answers_only(workshop):
+    before, after, changed = altered(workshop, stranger=1)
+    assert not changed
+    for key, training in before.trainings.items():
+        assert not set(training.job.answers()) & set(after.trainings[key].job.answers())
+
+
+@pytest.mark.parametrize(
+    ("kind", "depends"),
+    [
+        ("net", lambda title: True),
+        ("grey", lambda title: "grey" in title),
+        ("flips", lambda title: "flips" in title),
+        ("guess", lambda title: False),
+        ("toy", lambda title: False),
+    ],
+)
+def test_a_line_of_source_changes_exactly_what_depends_on_it(workshop, kind, depends):
+    attacks = {"labels": ["none", "flips"], "membership": ["guess"]}
+    changes = {"augmentations": ["none", "grey"], "attacks": attacks}
+    before = workshop.keys(**changes)
+    path = workshop.folder / "plugins" / f"{kind}.py"
+    # Another seed in the label attack's source gives other labels; elsewhere a comment is enough.
+    path.write_text(path.read_text().replace("first = 0", "first = 1") + "\n# edited\n")
+    after = workshop.keys(**changes)
+    assert {title for title in before if before[title] != after[title]} == {title for title in before if depends(title)}
 
 
 def test_more_references_keep_the_first_ones(workshop):
@@ -233,7 +365,7 @@ def test_a_training_is_done_when_all_that_is_wanted_of_it_is_there(workshop):
     finish(workshop.store, third, "signals")
     plan = workshop.plan()
     assert plan.done == {first.key}
-    assert [key for key, training in plan.trainings.items() if training.fitted] == [first.key, second.key]
+    assert {key for key, training in plan.trainings.items() if training.fitted} == {first.key, second.key}
     assert plan.trainings[second.key].images == 0 < plan.trainings[third.key].images
 
 
@@ -294,9 +426,9 @@ def test_everything_that_a_plan_wants_is_named(workshop):
 
 
 def test_a_plugin_that_raises_while_planning_is_named_with_its_place(workshop):
-    path = workshop.folder / "plugins" / "toys.py"
+    path = workshop.folder / "plugins" / "toy.py"
     path.write_text(path.read_text().replace("rng = np.random.default_rng(0)", "raise ValueError('odd')"))
-    with pytest.raises(FerAuditError, match=r"dataset 'toy' failed at .*toys\.py:\d+: ValueError: odd"):
+    with pytest.raises(FerAuditError, match=r"dataset 'toy' failed at .*toy\.py:\d+: ValueError: odd"):
         workshop.plan()
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,43 @@ def test_an_error_of_a_run_is_not_swallowed_by_the_lock(store):
         raise FileNotFoundError
     with pytest.raises(FileNotFoundError), store.alone():
         raise FileNotFoundError
+
+
+def test_what_was_put_aside_is_told(store):
+    store.write("things", "k" * 64, lambda folder: (folder / "f").write_text("whole"), title="a thing")
+    assert store.has("things", "k" * 64)
+    assert store.found_damaged == []
+    (store.path("things", "k" * 64) / "f").write_text("torn")
+    assert not store.has("things", "k" * 64)
+    assert store.found_damaged == [f"things/{'k' * 12} (a thing): f was truncated or altered"]
+
+
+def test_an_empty_manifest_is_damage(store):
+    store.write("things", "k", lambda folder: (folder / "f").write_text("whole"))
+    (store.path("things", "k") / "manifest.json").write_text("{}")
+    assert store.damage("things", "k") == "its manifest is missing or unreadable"
+
+
+def test_who_waits_for_a_prune_is_told(store):
+    told = []
+    with store.in_use(lambda: told.append("waiting")):
+        assert told == []
+    leave = threading.Event()
+    entered = threading.Event()
+
+    def prune():
+        with store.alone():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=prune)
+    thread.start()
+    entered.wait(10)
+
+    def waiting():
+        told.append("waiting")
+        leave.set()
+
+    with store.in_use(waiting):
+        assert told == ["waiting"]
+    thread.join()

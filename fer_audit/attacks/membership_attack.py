@@ -43,7 +43,8 @@ class TargetView:
     population: Floats | None  #: (Z, Q, C) of the target
     reference_population: Floats | None  #: (R, Z, Q, C)
     population_labels: Labels | None  #: (Z,)
-    loss_trace: Floats | None = None  #: (N, E), loss of the target on each row after each epoch
+    #: (N, E), loss of the target on each row after each epoch, for an attack that needs it
+    loss_trace: Floats | None = None
     reference_loss_trace: Floats | None = None  #: (R, N, E)
     notes: list[str] = field(default_factory=list)
 
@@ -177,6 +178,7 @@ class MembershipAttack(Plugin):
 
     def _view(self, signals: Signals, target: int, references: list[int]) -> TargetView:
         queries, population = self._queries(signals), self._population(signals)
+        trace = signals.loss_trace if self.needs.loss_trace else None
         return TargetView(
             logits=_frozen(signals.logits[target][:, queries]),
             references=_frozen(signals.logits[np.ix_(references, range(signals.rows), queries)]),
@@ -186,8 +188,8 @@ class MembershipAttack(Plugin):
             population=None if population is None else _frozen(population[target][:, queries]),
             reference_population=(None if population is None else _frozen(population[references][:, :, queries])),
             population_labels=None if population is None else signals.population_labels,
-            loss_trace=None if signals.loss_trace is None else _frozen(signals.loss_trace[target]),
-            reference_loss_trace=None if signals.loss_trace is None else _frozen(signals.loss_trace[references]),
+            loss_trace=None if trace is None else _frozen(trace[target]),
+            reference_loss_trace=None if trace is None else _frozen(trace[references]),
         )
 
     def _checked(self, scores: Floats, rows: int) -> Floats:

@@ -72,11 +72,11 @@ class Signals:
             raise SignalsError(f"{name} must be finite; received {wrong} of {logits.size} that are NaN or infinite")
 
     def _check_loss_trace(self, trace: npt.NDArray[Any]) -> None:
-        expected = self.logits.shape[:2]
-        if trace.ndim != 3 or trace.shape[:2] != expected or 0 in trace.shape or trace.dtype.kind != "f":
+        expected, known = self.logits.shape[:2], trace.dtype in (np.float32, np.float64)
+        if trace.ndim != 3 or trace.shape[:2] != expected or 0 in trace.shape or not known:
             raise SignalsError(
-                f"loss_trace must be floats of shape {(*expected, 'epochs')}, one a model and row of logits; "
-                f"received {trace.dtype} {trace.shape}"
+                f"loss_trace must be float32 or float64 of shape {(*expected, 'epochs')}, models and rows as in "
+                f"logits; received {trace.dtype} {trace.shape}"
             )
         if np.isnan(trace).any():
             raise SignalsError(f"loss_trace must not hold NaN; received {np.isnan(trace).sum()} of {trace.size}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fer_audit.cli.options import add_grid, add_store
@@ -30,9 +31,10 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.runner.run import worker_count
     from fer_audit.store import Store
 
-    store = Store(options.store)
-    plan = make_plan(read_grid(options.grid), store)
     console = Console()
+    store = Store(options.store)
+    with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
+        plan = make_plan(read_grid(options.grid), store)
     show_cells(plan, console)
     show_plan(plan, store, worker_count(plan, options.workers), console)
     return 0
@@ -70,7 +72,7 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     ]
     asked = sum(training.fitted for training in missing)
     if asked:
-        lines.append(f"{asked} of those to do are trained already, and only have to be asked other queries")
+        lines.append(f"{asked} of those to do are trained already, and only have to be asked")
     if missing:
         rates = Rates(store).known
         unmeasured = any(training.spec.program.key not in rates for training in missing)
@@ -79,6 +81,17 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    show_damaged(store.found_damaged, store, console)
+
+
+def show_damaged(damaged: Sequence[str], store: Store, console: Console) -> None:
+    """One line for each artefact that was found damaged: a disk may be failing, and the user should know."""
+    from fer_audit.store import DAMAGED
+
+    for line in damaged:
+        console.print(f"damaged: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if damaged:
+        console.print(f"put aside in {store.root / DAMAGED}; made again where wanted", markup=False, highlight=False)
 
 
 def _counted(number: int, noun: str) -> str:

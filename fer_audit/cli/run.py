@@ -22,7 +22,7 @@ def execute(options: argparse.Namespace) -> int:
     """Runs the grid; 0 when every cell is done, 3 when some failed."""
     from rich.console import Console
 
-    from fer_audit.cli.plan import show_cells, show_plan
+    from fer_audit.cli.plan import show_cells, show_damaged, show_plan
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
     from fer_audit.report.page import render
@@ -31,13 +31,15 @@ def execute(options: argparse.Namespace) -> int:
 
     console = Console()
     store = Store(options.store)
-    with store.in_use():
+    with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
         plan = make_plan(read_grid(options.grid), store)
         workers = worker_count(plan, options.workers)
         show_cells(plan, console)
         show_plan(plan, store, workers, console)
         folder = options.reports / plan.grid.name
+        told = len(store.found_damaged)
         outcome = run_plan(plan, store, folder, workers=workers, console=console, command=" ".join(sys.argv))
+    show_damaged(store.found_damaged[told:], store, console)
     page = render(folder)
     console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
     if outcome.failed_cells:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from fer_audit.store import Store
-    from fer_audit.store_contents import Artefact, Leftover, Name
+    from fer_audit.store import ArtefactName, Store
+    from fer_audit.store_contents import Artefact, Leftover
 
 _M = TypeVar("_M", bound="Artefact | Leftover")
 
@@ -43,17 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(action=_list)
     verifying = action("verify", "check every checksum, and put aside what is damaged (exit code 3)")
     verifying.set_defaults(action=_verify)
-    pruning = action("prune", "remove leftovers, and what no grid wants or what is old")
+    pruning = action("prune", "remove leftovers, and what none of the named grids wants or what is old")
     pruning.add_argument(
-        "grids", nargs="*", type=Path, metavar="GRID", help="also remove what none of these grids wants"
+        "grids",
+        nargs="*",
+        type=Path,
+        metavar="GRID",
+        help="also remove what none of these grids wants: name every grid whose trainings you keep",
     )
     pruning.add_argument(
         "--older-than",
         type=_days,
         metavar="DAYS",
-        help="of what no grid wants, or of everything where no grid is named, remove what was not modified for DAYS "
-        "days, unless something newer was made from it",
+        help="of what the named grids do not want, or of everything where no grid is named, remove what was not "
+        "modified for DAYS days, unless something newer was made from it",
     )
+    pruning.add_argument("--force", action="store_true", help="also for a grid of which the store has no training")
     pruning.add_argument("--dry-run", action="store_true", help="only show what would be removed")
     pruning.set_defaults(action=_prune)
 
@@ -141,7 +146,7 @@ def _prune(options: argparse.Namespace) -> int:
     from fer_audit.store_contents import artefacts, leftovers, open_store, unwanted
 
     store, console = open_store(options.store), _console()
-    wanted = _wanted(options.grids, store) if options.grids else None
+    wanted = _wanted(options.grids, store, force=options.force) if options.grids else None
     before = None if options.older_than is None else time.time() - options.older_than * _SECONDS_A_DAY
     with contextlib.nullcontext() if options.dry_run else store.alone():
         present, remains = artefacts(store), leftovers(store)
@@ -157,14 +162,26 @@ def _prune(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(grids: Sequence[Path], store: Store) -> set[Name]:
-    """All that the grids want; planning raises what is wrong with one before anything is removed."""
+def _wanted(grids: Sequence[Path], store: Store, *, force: bool) -> set[ArtefactName]:
+    """All that the grids want; planning raises what is wrong with one before anything is removed.
+
+    Raises StoreError for a grid of which nothing is there: pruning for it would empty the store.
+    """
+    from fer_audit.errors import StoreError
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
 
-    wanted: set[Name] = set()
+    wanted: set[ArtefactName] = set()
     for grid in grids:
-        wanted |= make_plan(read_grid(grid), store).wanted()
+        # A dataset that the store has not is read for this: what a grid wants depends on its images.
+        plan = make_plan(read_grid(grid), store)
+        kept = sum(training.fitted for training in plan.trainings.values())
+        if not kept and not force:
+            raise StoreError(
+                f"none of the {len(plan.trainings)} trainings of {grid} are in the store: it was never run, or a "
+                f"plug-in or a package changed since; nothing was removed. Name another grid, or add --force"
+            )
+        wanted |= plan.wanted()
     return wanted
 
 

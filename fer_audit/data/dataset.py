@@ -33,6 +33,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def image_digests(self) -> npt.NDArray[np.uint8]:
+        """SHA-256 of each image, (N, 32)."""
+        digests = b"".join(hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in self.images)
+        return np.frombuffer(digests, np.uint8).reshape(len(self), 32)
+
     def take(self, index: npt.NDArray[np.int64]) -> Rows:
         """The rows at `index` (K,), in that order."""
         return Rows(
@@ -59,10 +64,6 @@ class FaceData:
         """SHA-256 (hex) of the whole content, in order: classes, pixels, labels and subjects."""
         arrays = [array for rows in self._splits() for array in (rows.images, rows.labels, rows.subjects)]
         return _digest(arrays, "\0".join(self.classes))
-
-    def pixels_digest(self) -> str:
-        """SHA-256 (hex) of the pixels of all splits, in order: what every training sees of the dataset."""
-        return _digest([rows.images for rows in self._splits()])
 
     def _splits(self) -> tuple[Rows, Rows, Rows]:
         return self.pool, self.test, self.population

@@ -28,6 +28,9 @@ class Model(Plugin):
         expected = (None, classes)
         if tuple(network.output_shape) != expected:
             raise PluginError(f"model {self.name!r} must return logits {expected}, received {network.output_shape}")
+        dtype = network.outputs[0].dtype
+        if dtype != "float32":
+            raise PluginError(f"model {self.name!r} must return logits in float32, received {dtype}")
         return network
 
     @abstractmethod

@@ -16,7 +16,7 @@ from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import content_key, package_digest
 from fer_audit.results import SCHEMA_VERSION as RESULTS_SCHEMA
 from fer_audit.results import AttackResult, Privacy
-from fer_audit.specs import TrainingJob, trace_key
+from fer_audit.specs import TrainingJob
 from fer_audit.store import Store, array_digest
 
 
@@ -67,8 +67,7 @@ def read_losses(store: Store, jobs: Sequence[TrainingJob], labels: str) -> npt.N
     """Losses (M, N, E) against the labels with that digest, or None where they were not followed."""
     if not all(labels in job.traces for job in jobs):
         return None
-    folders = [store.path("traces", trace_key(job.training.key, labels)) for job in jobs]
-    losses: list[npt.NDArray[np.float32]] = [np.load(folder / "loss.npy") for folder in folders]
+    losses: list[npt.NDArray[np.float32]] = [np.load(store.path(*job.trace(labels)) / "loss.npy") for job in jobs]
     return np.stack(losses)
 
 
@@ -80,12 +79,13 @@ def _attack_once(
     code += [metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")]
     arrays = (signals.labels, signals.keep, signals.subjects, signals.population_labels)
     labels = [None if array is None else array_digest(array) for array in arrays]
-    artefacts = [[artefact for artefact in job.artefacts() if artefact[0] != "trainings"] for job in jobs]
-    key = content_key([attack.identity(), artefacts, labels, seed, code])
+    seen = [artefact for job in jobs for artefact in job.answers()]
+    if attack.needs.loss_trace:
+        seen += [job.trace(array_digest(signals.labels)) for job in jobs]
+    key = content_key([attack.identity(), seen, labels, seed, code])
     known = store.read_json("attacks", key)
     if known is not None:
         return AttackResult.model_validate(known)
     result = audit(signals, [attack], seed=seed)[0]
-    uses = [artefact for job in artefacts for artefact in job]
-    store.write_json("attacks", key, result.model_dump(mode="json"), title=repr(attack), uses=uses)
+    store.write_json("attacks", key, result.model_dump(mode="json"), title=repr(attack), uses=seen)
     return result

@@ -30,7 +30,7 @@ class Rates:
 
     def learn(self, event: Finished) -> None:
         """Takes the time of a finished training into account, if it was fitted and not only asked."""
-        if not event.training.images:
+        if not event.trained:
             return
         key = event.training.spec.program.key
         speed = event.training.images / max(event.seconds, 1e-6)

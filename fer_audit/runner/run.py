@@ -21,7 +21,7 @@ from fer_audit.runner.collect import collect
 from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
 from fer_audit.runner.progress import progress_for
 from fer_audit.runner.rates import Rates
-from fer_audit.specs import ProgramSpec, Training, cost_key
+from fer_audit.specs import SIGNALS_SCHEMA, ProgramSpec, Training, cost_key
 from fer_audit.store import Store
 
 
@@ -53,14 +53,15 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
     store.clean_temporary()
     reused = len(plan.done)
     failures: dict[str, str] = {}
-    seconds: dict[str, float] = {}
+    finished: list[Finished] = []
     with LocalEngine(store, plan.file.plugin_folders, workers) as engine:
-        _train(plan, store, engine, console, failures, seconds)
+        _train(plan, store, engine, console, failures, finished)
         latencies = _latencies(plan, store, engine)
     results = collect(plan, store, failures, folder, console)
     write_results(results, folder / "results.json")
     failed_cells = sum(cell.status != "done" for cell in results.cells)
-    trained = sum(not plan.trainings[key].fitted for key in seconds)
+    seconds = {event.training.key: round(event.seconds, 3) for event in finished}
+    trained = sum(event.trained for event in finished)
     record = RunRecord(
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -100,7 +101,7 @@ def _train(
     engine: LocalEngine,
     console: Console,
     failures: dict[str, str],
-    seconds: dict[str, float],
+    finished: list[Finished],
 ) -> None:
     waiting: dict[str, Training] = {training.key: training for training in plan.missing}
     if not waiting:
@@ -112,7 +113,7 @@ def _train(
                 if isinstance(event, Finished):
                     del waiting[event.training.key]
                     rates.learn(event)
-                    seconds[event.training.key] = round(event.seconds, 3)
+                    finished.append(event)
                 elif isinstance(event, Failed):
                     del waiting[event.training.key]
                     failures[event.training.key] = event.error
@@ -123,25 +124,27 @@ def _train(
 
 
 def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
-    """The latency of each model, measured once for a store and a machine."""
-    programs = {program.model.model_dump_json(): program for program in plan.programs.values()}
+    """The latency of each model, measured once for a store, a machine and the versions of what computes."""
+    specs = {training.spec.program.model.model_dump_json(): training.spec for training in plan.trainings.values()}
+    keys = {model: _latency_key(spec.program, spec.versions) for model, spec in specs.items()}
     # A worker counts the costs of what it builds, so a program whose costs were lost is built again too.
     unknown = [
-        program
-        for program in programs.values()
-        if not (store.has("latencies", _latency_key(program)) and store.has("costs", cost_key(program)))
+        spec.program
+        for model, spec in specs.items()
+        if not (store.has("latencies", keys[model]) and store.has("costs", cost_key(spec.program)))
     ]
     for program, message in engine.measure_latency(unknown) if unknown else ():
         measured = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
-        store.write_json("latencies", _latency_key(program), measured)
-    models = {cell.model.label: programs[cell.model_identity.model_dump_json()] for cell in plan.cells}
-    known = {label: store.read_json("latencies", _latency_key(program)) for label, program in models.items()}
+        store.write_json("latencies", keys[program.model.model_dump_json()], measured)
+    models = {cell.model.label: keys[cell.model_identity.model_dump_json()] for cell in plan.cells}
+    known = {label: store.read_json("latencies", key) for label, key in models.items()}
     size = plan.grid.training.image_size
     return [Latency(model=label, image_size=size, **value) for label, value in known.items() if value is not None]
 
 
-def _latency_key(program: ProgramSpec) -> str:
-    return content_key(["latency", program.model.model_dump(), program.input_shape, program.classes, _machine()])
+def _latency_key(program: ProgramSpec, versions: dict[str, str]) -> str:
+    content = [program.model.model_dump(), program.input_shape, program.classes, versions, SIGNALS_SCHEMA, _machine()]
+    return content_key(["latency", content])
 
 
 def _machine() -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from fer_audit.training.batches import Batches
 from fer_audit.training.optimizer import learning_rate
 from fer_audit.training.program import Program
 from fer_audit.training.stopwatch import Stopwatch
+from fer_audit.training.weights import Weights
 
 #: Hears of steps done and steps in all.
 Progress = Callable[[int, int], None]
@@ -48,27 +48,26 @@ class RowImages:
         return (images[row] for row in self.rows)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fitted:
     """What a fit leaves."""
 
-    weights: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
-    history: list[Epoch] = field(default_factory=list)
-    test: npt.NDArray[np.float32] | None = None  #: logits (T, C)
-    traces: list[list[npt.NDArray[np.float64]]] = field(default_factory=list)  #: for each traced labels, E losses (N,)
+    weights: Weights
+    history: Sequence[Epoch]
+    test: npt.NDArray[np.float32]  #: logits (T, C)
+    traces: Sequence[npt.NDArray[np.float32]]  #: (N, E) losses, for each of the traced labels
 
     def save(self, folder: Path, spec: TrainingSpec) -> None:
         """Writes weights, history, logits of the test rows, and the spec that led to them."""
         np.savez(folder / "weights.npz", **self.weights)
-        if self.test is not None:
-            save_arrays(folder, {"test": self.test})
+        save_arrays(folder, {"test": self.test})
         history = [epoch.model_dump() for epoch in self.history]
         (folder / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
-        (folder / "spec.json").write_text(spec.model_dump_json(indent=1, exclude={"data"}), encoding="utf-8")
+        (folder / "spec.json").write_text(json.dumps(spec.content(), indent=1), encoding="utf-8")
 
     def save_trace(self, folder: Path, number: int) -> None:
         """Writes the losses (N, E) against the traced labels of that `number`."""
-        save_arrays(folder, {"loss": np.stack(self.traces[number], axis=1).astype(np.float32)})
+        save_arrays(folder, {"loss": self.traces[number]})
 
 
 def fit(
@@ -87,22 +86,25 @@ def fit(
         augmentations=data.augmentations,
         seed=spec.seed,
     )
-    fitted = Fitted(traces=[[] for _ in data.traced_labels])
+    history, losses = [], [list[npt.NDArray[np.float64]]() for _ in data.traced_labels]
     for train_loss, train_accuracy in _run_epochs(program, spec, batches, len(data.rows), on_step):
         watch.lap("steps")
         test_loss, test_accuracy = _test(program, data.faces) if spec.test_labels else (None, None)
-        fitted.history.append(
-            Epoch(
-                train_loss=train_loss, train_accuracy=train_accuracy, test_loss=test_loss, test_accuracy=test_accuracy
-            )
+        epoch = Epoch(
+            train_loss=train_loss, train_accuracy=train_accuracy, test_loss=test_loss, test_accuracy=test_accuracy
         )
+        history.append(epoch)
         if data.traced_labels:
-            logits = finite_logits(program, data.faces.pool.images)
-            for trace, labels in zip(fitted.traces, data.traced_labels, strict=True):
+            logits = program.logits(data.faces.pool.images)
+            for trace, labels in zip(losses, data.traced_labels, strict=True):
                 trace.append(cross_entropy(logits, labels))
         watch.lap("follow")
-    fitted.weights = program.weights()
-    fitted.test = finite_logits(program, data.faces.test.images)
+    fitted = Fitted(
+        weights=program.weights(),
+        history=history,
+        test=finite_logits(program, data.faces.test.images),
+        traces=[np.stack(trace, axis=1).astype(np.float32) for trace in losses],
+    )
     watch.lap("answers")
     return fitted
 

@@ -21,7 +21,7 @@ class FlatWeights:
     """
 
     def __init__(self, network: keras.Model) -> None:
-        """Makes the vector; raises PluginError for a weight that is not float32, or where nothing is trained."""
+        """Makes the vector; raises PluginError where nothing is trained, or a weight is constrained or not float32."""
         self._network = network
         self._weights = network.trainable_variables
         if not self._weights:
@@ -29,6 +29,11 @@ class FlatWeights:
         for weight in self._weights:
             if weight.dtype != "float32":
                 raise PluginError(f"weight {weight.path!r} is {weight.dtype}; expected trainable weights in float32")
+            if weight.constraint is not None:
+                raise PluginError(
+                    f"weight {weight.path!r} has a constraint, which training does not apply; leave it out, or write "
+                    f"a layer that computes with the constrained weight"
+                )
         self._sizes = [math.prod(weight.shape) for weight in self._weights]
         self.vector = tf.Variable(tf.zeros([sum(self._sizes)]), trainable=False)
 
@@ -54,10 +59,18 @@ class FlatWeights:
         """Within it the network computes with `pieces` for its trainable weights; called while tracing.
 
         What layers assign to their other variables meanwhile, such as the state of dropout, is assigned at the end.
+        Raises PluginError for a layer that assigns to a trained weight.
         """
         replaced = list(zip(self._weights, pieces, strict=True))
         with keras.StatelessScope(state_mapping=replaced, collect_losses=True) as scope:
+            mapped = [scope.get_current_value(weight) for weight in self._weights]
             yield
+        given = [scope.get_current_value(weight) for weight in self._weights]
+        changed = [w.path for w, now, piece in zip(self._weights, given, mapped, strict=True) if now is not piece]
+        if changed:
+            raise PluginError(
+                f"a layer assigns to the trained weight {changed[0]!r} while it computes; only a step may"
+            )
         for variable in self._network.non_trainable_variables:
             value = scope.get_current_value(variable)
             if value is not None:

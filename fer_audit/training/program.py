@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from fer_audit.errors import StoreError
 from fer_audit.models.model import Model
 from fer_audit.specs import ProgramSpec
 from fer_audit.training.flat_weights import FlatWeights
@@ -29,6 +30,8 @@ class Program:
         """Builds the network of `spec`; tracing happens at the first step."""
         # Grappler's passes over a graph of this size cost more than they gain on it.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        # Keras numbers layers that have no name; the names of weights must not depend on what was built before.
+        keras.utils.clear_session()
         self.spec = spec
         self._network: keras.Model = model.create(spec.input_shape, spec.classes)
         fuse_batch_norms(self._network)
@@ -47,10 +50,13 @@ class Program:
     @property
     def network(self) -> keras.Model:
         """The network with its weights as they are now."""
+        self._bring_up_to_date()
+        return self._network
+
+    def _bring_up_to_date(self) -> None:
         if self._stale:
             self._weights.scatter()
             self._stale = False
-        return self._network
 
     def warm_up(self) -> None:
         """Traces the step and the inference function; the weights are to be reset afterwards."""
@@ -59,7 +65,10 @@ class Program:
         self.logits(images)
 
     def reset(self, seed: int, images: Iterable[npt.NDArray[np.uint8]]) -> None:
-        """Starts afresh from `seed`; layers that learn from the training rows see `images`, each (H, W, 3)."""
+        """Starts afresh from `seed`; layers that learn from the training rows see `images`, each uint8 (H, W, 3).
+
+        `images` is iterated once for each such layer.
+        """
         self._initial.assign(seed)
         for layer in self._network._flatten_layers():
             if hasattr(layer, "adapt_to_rows"):
@@ -67,7 +76,15 @@ class Program:
         self._take_network()
 
     def load(self, weights: dict[str, npt.NDArray[Any]]) -> None:
-        """Sets all weights to what `weights()` gave, and forgets the optimizer's state."""
+        """Sets all weights to what `weights()` gave, and forgets the optimizer's state; raises StoreError."""
+        own = {name: np.shape(weight) for name, weight in self._named_weights()}
+        given = {name: weight.shape for name, weight in weights.items()}
+        if own != given:
+            differing = sorted(set(own.items()) ^ set(given.items()))
+            raise StoreError(
+                f"the stored weights are not those of model {self.spec.model.name!r}: names or shapes differ, first in "
+                f"{differing[0][0]!r}"
+            )
         self._network.set_weights(list(weights.values()))
         self._take_network()
 
@@ -95,7 +112,7 @@ class Program:
 
     def logits(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Logits float32 (K, C) of `images` uint8 (K, H, W, 3), with the moving statistics of batch normalisation."""
-        _ = self.network  # the traced function reads its variables
+        self._bring_up_to_date()
         height, width, _ = self.spec.input_shape
         rows = max(1, _INFERENCE_PIXELS // (height * width))
         parts = [
@@ -106,7 +123,12 @@ class Program:
 
     def weights(self) -> dict[str, npt.NDArray[Any]]:
         """All weights by their place and path, in the network's order."""
-        return {f"{place:04d}:{weight.path}": np.array(weight) for place, weight in enumerate(self.network.weights)}
+        self._bring_up_to_date()
+        return {name: np.array(weight) for name, weight in self._named_weights()}
+
+    def _named_weights(self) -> Iterator[tuple[str, Any]]:
+        for place, weight in enumerate(self._network.weights):
+            yield f"{place:04d}:{weight.path}", weight
 
     def _trace_step(self, images: Any, labels: Any, scalars: Any) -> Any:
         self.traces += 1

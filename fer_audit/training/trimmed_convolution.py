@@ -26,7 +26,7 @@ class TrimmedDepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc
     def call(self, inputs: Any) -> Any:
         """The convolution of `inputs` (B, H, W, C) with what of the kernel meets them, plus bias, then activation."""
         kernel = trim(self.kernel, inputs.shape[1:3], self.strides)
-        outputs = keras.ops.depthwise_conv(inputs, kernel, strides=self.strides, padding=self.padding)
+        outputs = keras.ops.depthwise_conv(inputs, kernel, self.strides, self.padding, data_format="channels_last")
         if self.use_bias:
             outputs = keras.ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)

@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from fer_audit.store import Store
 
+#: All weights of a network by their place and path, in the network's order.
+Weights = dict[str, npt.NDArray[Any]]
 
-def read_weights(store: Store, training: str) -> dict[str, npt.NDArray[Any]]:
-    """All weights of the training with that key, by their place and path, in the network's order."""
+
+def read_weights(store: Store, training: str) -> Weights:
+    """The weights of the training with that key."""
     with np.load(store.path("trainings", training) / "weights.npz", allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

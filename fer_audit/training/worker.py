@@ -25,13 +25,13 @@ import numpy as np
 from fer_audit.augmentations.augmentation import Augmentation
 from fer_audit.data.cached import open_cached
 from fer_audit.data.dataset import FaceData
-from fer_audit.errors import FerAuditError
+from fer_audit.errors import FerAuditError, StoreError
 from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin, Registry, source_digest
-from fer_audit.specs import Artefact, PluginIdentity, ProgramSpec, TrainingJob
-from fer_audit.store import Store
+from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingJob, TrainingSpec
+from fer_audit.store import ArtefactName, Store
 from fer_audit.training.stopwatch import Stopwatch
-from fer_audit.training.weights import read_weights
+from fer_audit.training.weights import Weights, read_weights
 
 #: Seconds between two reports on the steps of a training.
 _REPORT_EVERY = 0.25
@@ -68,7 +68,7 @@ class Worker:
             watch.lap("answers")
         self._send({"event": "done", "key": wanted.training.key, "laps": watch.seconds})
 
-    def _fit(self, program: Any, wanted: TrainingJob, missing: Collection[Artefact], watch: Stopwatch) -> None:
+    def _fit(self, program: Any, wanted: TrainingJob, missing: Collection[ArtefactName], watch: Stopwatch) -> None:
         from fer_audit.training.fit import TrainingData, fit
 
         spec = wanted.training
@@ -80,7 +80,9 @@ class Worker:
             traced_labels=[self._store.read_array(digest) for digest in wanted.traces],
         )
         fitted = fit(program, spec, data, self._report(spec.key), watch)
-        if wanted.fit in missing:
+        if wanted.fit not in missing:
+            _check_same(fitted.weights, read_weights(self._store, spec.key), spec)
+        else:
             uses = [("datasets", spec.data), ("arrays", spec.rows), ("arrays", spec.labels)]
             self._store.write(*wanted.fit, partial(fitted.save, spec=spec), title=spec.title, uses=uses)
         for number, artefact in enumerate(wanted.losses()):
@@ -90,7 +92,7 @@ class Worker:
                 self._store.write(*artefact, save, title=f"losses of {spec.title}", uses=uses)
         watch.lap("write")
 
-    def _answer(self, program: Any, wanted: TrainingJob, missing: Collection[Artefact]) -> None:
+    def _answer(self, program: Any, wanted: TrainingJob, missing: Collection[ArtefactName]) -> None:
         from fer_audit.training.answers import answer, save_arrays
 
         for artefact, query in zip(wanted.answers(), wanted.queries, strict=True):
@@ -147,6 +149,15 @@ class Worker:
         return on_step
 
 
+def _check_same(weights: Weights, stored: Weights, spec: TrainingSpec) -> None:
+    """Losses along the way must be those of the weights that are kept; raises StoreError where they are not."""
+    if weights.keys() != stored.keys() or any(not np.array_equal(weights[name], stored[name]) for name in weights):
+        raise StoreError(
+            f"training again gave other weights than the store has of {spec.title}, which another machine must have "
+            f"made; use a store of this machine's own (--store)"
+        )
+
+
 def main() -> None:
     """Runs jobs until standard input closes."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -200,7 +211,11 @@ def _read_jobs() -> queue.Queue[dict[str, Any]]:
 
 
 def _prepare_tensorflow() -> None:
-    """One thread a worker: many small ops gain little from more, and their sums then always add up in one order."""
+    """One thread a worker: many small ops gain little from more, and their sums then always add up in one order.
+
+    It is also safer: with several threads oneDNN's convolutions write out of bounds, in plain Keras too, where a last
+    batch is shorter than the others (TensorFlow 2.21).
+    """
     import cv2
     import tensorflow as tf
 

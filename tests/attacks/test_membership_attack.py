@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -138,6 +139,29 @@ class Probe(MembershipAttack):
         view.note("once")
         view.note("once")
         return self.answer if self.answer is not None else np.zeros(len(view.labels))
+
+
+class TraceProbe(Probe):
+    """Needs losses along the way."""
+
+    name = "trace-probe"
+    needs: ClassVar[Needs] = Needs(references=2, loss_trace=True)
+
+
+def test_losses_along_the_way_are_shown_to_who_needs_them(world: Callable[..., Signals]) -> None:
+    without = world(0, models=4, rows=20)
+    trace = np.random.default_rng(0).random((4, 20, 3)).astype(np.float32)
+    signals = replace(without, loss_trace=trace)
+    needing, other = TraceProbe(), Probe()
+    with pytest.raises(SignalsError, match=r"needs loss_trace, .*; the signals have none"):
+        needing.score(without)
+    needing.score(signals, target=1, references=[2, 3])
+    np.testing.assert_array_equal(needing.view.loss_trace, trace[1])
+    np.testing.assert_array_equal(needing.view.reference_loss_trace, trace[2:])
+    other.score(signals)
+    assert other.view.loss_trace is None
+    assert other.view.reference_loss_trace is None
+    np.testing.assert_array_equal(signals.take([3, 1]).loss_trace, trace[[3, 1]])
 
 
 class PopulationProbe(Probe):

@@ -23,10 +23,11 @@ def signals(**changes: Any) -> Signals:
 @pytest.mark.parametrize("population", [False, True])
 def test_what_is_saved_is_loaded(tmp_path: Path, subjects: Any, population: bool) -> None:
     rows = {"population_logits": LOGITS[:, :1], "population_labels": np.array([1])} if population else {}
+    rows |= {"loss_trace": np.ones((2, 3, 5), np.float32)} if population else {}
     given = signals(subjects=subjects, **rows)
     given.save(tmp_path / "signals.npz")
     loaded = Signals.load(tmp_path / "signals.npz")
-    for name in ("logits", "keep", "labels", "subjects", "population_logits", "population_labels"):
+    for name in ("logits", "keep", "labels", "subjects", "population_logits", "population_labels", "loss_trace"):
         before, after = getattr(given, name), getattr(loaded, name)
         assert (before is None) == (after is None)
         if before is not None:
@@ -37,6 +38,9 @@ def test_what_is_saved_is_loaded(tmp_path: Path, subjects: Any, population: bool
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"loss_trace": np.ones((2, 4, 5))}, r"loss_trace must be .*\(2, 3, 'epochs'\).* received float64 \(2, 4, 5\)"),
+        ({"loss_trace": np.ones((2, 3, 5), np.float16)}, r"loss_trace must be float32 or float64"),
+        ({"loss_trace": np.full((2, 3, 5), np.nan)}, r"loss_trace must not hold NaN; received 30 of 30"),
         ({"logits": LOGITS[0]}, r"logits must be .* received float32 \(3, 2, 2\)"),
         ({"logits": LOGITS.astype(np.int64)}, "received int64"),
         ({"logits": LOGITS[..., :1]}, "at least 2 classes"),

@@ -58,10 +58,12 @@ def wants(monkeypatch):
     """Lets a grid want what its name says, `bc` the artefacts B and C."""
     kinds = {"a": "arrays", "b": "trainings", "c": "signals", "d": "attacks", "e": "latencies"}
     monkeypatch.setattr("fer_audit.grid.read_grid", lambda path: path.name)
-    monkeypatch.setattr(
-        "fer_audit.plan.make_plan",
-        lambda name, store: SimpleNamespace(wanted=lambda: {(kinds[letter], letter * 64) for letter in name}),
-    )
+
+    def plan(name, store):
+        trainings = {name: SimpleNamespace(fitted=True)}
+        return SimpleNamespace(wanted=lambda: {(kinds[letter], letter * 64) for letter in name}, trainings=trainings)
+
+    monkeypatch.setattr("fer_audit.plan.make_plan", plan)
 
 
 def test_list_counts_each_kind(store, capsys):
@@ -214,7 +216,7 @@ def test_prune_keeps_what_a_grid_wants_with_all_that_it_was_made_from(store, wan
     assert ("nothing to remove" in said) == (len(stays) == 5)
 
 
-def test_prune_keeps_what_the_plan_of_a_grid_needs(store, tmp_path):
+def test_prune_keeps_what_the_plan_of_a_grid_needs_if_it_was_ever_run(store, tmp_path, capsys):
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
 
@@ -223,8 +225,14 @@ def test_prune_keeps_what_the_plan_of_a_grid_needs(store, tmp_path):
     before = set(names(store))
     plan = make_plan(read_grid(grid), store)
     planned = set(names(store)) - before
-    put(store, "trainings", next(iter(plan.trainings)))
     assert {kind for kind, _ in planned} == {"arrays", "datasets"}
+    before = set(names(store))
+    assert act(store, "prune", str(grid)) == 2
+    assert set(names(store)) == before
+    said = capsys.readouterr().err
+    assert "none of the 1 trainings of" in said
+    assert "nothing was removed" in said
+    put(store, "trainings", next(iter(plan.trainings)))
     assert act(store, "prune", str(grid)) == 0
     assert set(names(store)) == planned | {("trainings", next(iter(plan.trainings))), ("latencies", E)}
 

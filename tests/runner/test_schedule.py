@@ -23,13 +23,15 @@ def training(program, number, rows=100):
         schedule="constant",
         seed=number,
         pixels="",
-        rows="",
         labels="",
+        test_pixels="",
         test_labels=None,
         versions={},
+        rows="",
         data="",
     )
-    return Training(TrainingJob(training=spec, queries=("identity",)), spec.key, f"{program} {number}", rows)
+    job = TrainingJob(training=spec, queries=("identity",), pool="", population="")
+    return Training(job, spec.key, f"{program} {number}", rows, asked=200)
 
 
 @pytest.fixture

@@ -53,7 +53,25 @@ def test_what_a_layer_assigns_meanwhile_is_kept():
 def test_what_can_not_be_one_vector_is_refused():
     with pytest.raises(PluginError, match="is float16; expected trainable weights in float32"):
         FlatWeights(network(dtype="float16"))
+    with pytest.raises(PluginError, match="has a constraint, which training does not apply"):
+        FlatWeights(network(kernel_constraint="max_norm"))
     frozen = network()
     frozen.trainable = False
     with pytest.raises(PluginError, match="no trainable weights"):
         FlatWeights(frozen)
+
+
+class Normalised(keras.layers.Dense):
+    """A layer that writes into its own trained weight."""
+
+    def call(self, inputs):
+        self.kernel.assign(self.kernel / tf.norm(self.kernel))
+        return super().call(inputs)
+
+
+def test_a_layer_that_writes_into_a_trained_weight_is_refused():
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, Normalised(4)(inputs))
+    flat = FlatWeights(model)
+    with pytest.raises(PluginError, match=r"assigns to the trained weight .*kernel"), flat.instead(flat.pieces()):
+        model(np.ones((1, 3), np.float32))

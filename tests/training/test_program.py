@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fer_audit.errors import StoreError
 from fer_audit.models.model import Model
 from fer_audit.specs import PluginIdentity, ProgramSpec
 from fer_audit.training.fused_batch_norm import FusedBatchNormalization, fuse_batch_norms
@@ -28,6 +29,9 @@ class Tiny(Model):
         # No bias before a normalisation: its gradient is zero but for rounding, which Adam would blow up.
         x = keras.layers.DepthwiseConv2D(3, use_bias=False)(x)
         x = keras.layers.BatchNormalization(momentum=0.8)(x)
+        # A kernel larger than its map, as in the last stages of a small network.
+        x = keras.layers.Conv2D(8, 7, padding="same", activation="relu")(x)
+        x = keras.layers.DepthwiseConv2D(3, strides=3, padding="same")(x)
         x = keras.layers.GlobalAveragePooling2D()(x)
         return keras.Model(inputs, keras.layers.Dense(classes)(keras.layers.Dropout(self.rate)(x)))
 
@@ -236,3 +240,14 @@ def test_schedules():
     assert learning_rate(0.1, "cosine", 0, 10) == 0.1
     assert learning_rate(0.1, "cosine", 5, 10) == pytest.approx(0.05)
     np.testing.assert_allclose(Optimizer.scalars(2, 0.5), [0.5, 0.81, 0.998001], rtol=1e-6)
+
+
+def test_names_of_weights_do_not_depend_on_what_was_built_before():
+    first, second = (list(Program(spec_of(Tiny), Tiny()).weights()) for _ in range(2))
+    assert first == second
+
+
+def test_weights_of_another_network_are_refused(rows):
+    program = Program(spec_of(Tiny), Tiny())
+    with pytest.raises(StoreError, match="not those of model 'tiny': names or shapes differ"):
+        program.load(Program(spec_of(Penalised), Penalised()).weights())

@@ -52,6 +52,11 @@ class Finished:
     laps: Mapping[str, float]  #: seconds by name: start, reset, steps, follow, write, answers
 
     @property
+    def trained(self) -> bool:
+        """Whether steps were made, and not only questions asked or everything found done."""
+        return "steps" in self.laps
+
+    @property
     def start_seconds(self) -> float:
         """Seconds that went into building and tracing its program, 0 where that was done before."""
         return self.laps.get("start", 0.0)
@@ -64,7 +69,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A training ended without an artefact."""
+    """A training ended without all that was wanted of it."""
 
     training: Training
     worker: int
@@ -217,7 +222,7 @@ class LocalEngine:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
-                env={**os.environ, **_ENVIRONMENT},
+                env=worker_environment(os.environ, self.store.root / "keras"),
                 start_new_session=True,  # Ctrl-C reaches the driver alone, which then ends its workers
             )
         worker = _Worker(number, process, log)
@@ -295,11 +300,25 @@ class LocalEngine:
             yield Failed(training, worker.number, f"no worker could start\n{worker.log_tail()}")
 
 
-#: What every worker gets: TensorFlow's chatter stays out of the log, and libraries beside it use one thread each.
+#: Settings of the libraries that compute, which may change what is computed, and so are never inherited.
+_STEERING = ("TF_", "XLA_", "KERAS_", "DNNL_", "ONEDNN_", "OMP_", "MKL_", "OPENBLAS_", "CUDA_")
+
+#: What every worker gets instead: TensorFlow's chatter stays out of the log, and libraries beside it use one thread.
 #: Graphics cards are hidden: several workers would fight for one, and its sums are not the same every time.
-_ENVIRONMENT = {
+SETTINGS = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
+
+
+def worker_environment(inherited: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The environment of a worker: `inherited` without what steers computing; `home` is for Keras' own settings.
+
+    Two trainings with one key are then computed alike, whatever shell they are started from, and whatever
+    `~/.keras/keras.json` says.
+    """
+    kept = {name: value for name, value in inherited.items() if not name.startswith(_STEERING)}
+    return {**kept, **SETTINGS, "KERAS_HOME": str(home.resolve())}
