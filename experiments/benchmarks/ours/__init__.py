@@ -1,0 +1,1 @@
+"""fer-audit's own side of each comparison."""
