@@ -208,7 +208,8 @@ class _Shared:
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan = plan
         self._store = store
-        self._pool_images = plan.data.pool.image_digests()
+        self._images = plan.data.pool.image_digests()
+        self._pool_images = array_digest(self._images)
         self._test_images = array_digest(plan.data.test.image_digests())
         self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
@@ -241,7 +242,7 @@ class _Shared:
             learning_rate=recipe.optimizer.learning_rate,
             schedule=recipe.optimizer.schedule,
             seed=_derived_seed(line.seed, number),
-            pixels=array_digest(self._pool_images[rows]),
+            pixels=array_digest(self._images[rows]),
             labels=self._store.write_array(labels.given[rows]),
             test_pixels=self._test_images,
             test_labels=self._test_labels if follow_test else None,
@@ -276,7 +277,7 @@ class _Shared:
         job = TrainingJob(
             training=spec,
             queries=queries,
-            pool=array_digest(self._pool_images),
+            pool=self._pool_images,
             population=self._population_images,
             traces=traces,
         )
