@@ -163,10 +163,10 @@ def test_an_artefact_that_lost_its_manifest_is_still_one(store):
 
 
 def test_leftovers_are_what_nobody_reads_again(store):
-    store.write("things", "k", lambda folder: None)
+    store.write("things", "k", lambda folder: (folder / "f").write_text("whole"))
     store.put_aside("things", "k")
     store.record_failure("f", "why")
-    store.write("things", "k", lambda folder: None)
+    store.write("things", "k", lambda folder: (folder / "f").write_text("whole"))
     (store.root / "tmp" / "999999999-x").mkdir()
     (store.root / "tmp" / f"{os.getpid()}-x").mkdir()
     (store.root / "logs").mkdir()
