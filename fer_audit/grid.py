@@ -88,11 +88,15 @@ class Training(_Section):
     optimizer: Optimizer = Optimizer()
 
 
+#: Names of `fer_audit.training.queries.QUERIES`, which can't be imported here: training lies above the grid.
+Query = Literal["identity", "flip", "up", "down", "left", "right"]
+
+
 class Privacy(_Section):
     """How membership is measured."""
 
     references: int = Field(6, ge=4)
-    queries: tuple[Literal["identity", "flip"], ...] = Field(("identity",), min_length=1)
+    queries: tuple[Query, ...] = Field(("identity",), min_length=1)
     loss_trace: bool = False  #: keep the loss of every pool row after every epoch, for attacks that need it or not
 
     @model_validator(mode="after")
