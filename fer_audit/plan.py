@@ -122,6 +122,7 @@ def make_plan(file: GridFile, store: Store) -> Plan:
             references=grid.privacy.references - 2,
             population=len(data.population) > 0,
             queries=len(grid.privacy.queries),
+            subjects=data.pool.subjects is not None,
         )
     plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks)
     _add_cells(plan, plugins, store)
@@ -267,7 +268,7 @@ class _Shared:
 
     def _traces(self, labels: Labels) -> tuple[str, ...]:
         """The labels against which losses are followed, where the grid or an attack wants that."""
-        wanted = self._plan.grid.privacy.loss_trace or any(attack.needs.loss_trace for attack in self._plan.attacks)
+        wanted = self._plan.grid.privacy.loss_trace or any(attack.needed().loss_trace for attack in self._plan.attacks)
         return (self._store.write_array(labels.given),) if wanted else ()
 
     def _add(

@@ -116,7 +116,7 @@ class _Attacked:
     def target(self, target: int) -> Scores:
         """Scores (N,) of `target`."""
         references = references_of(self.signals.keep, target)
-        if self.attack.needs.references and counts_tell_membership(self.signals.keep, target):
+        if self.attack.needed().references and counts_tell_membership(self.signals.keep, target):
             self._note(
                 "every row is in as many models as any other and the target has no complement to leave out, so the "
                 "number of references that trained on a row tells its membership; train models in complementary pairs",
@@ -142,7 +142,7 @@ class _Attacked:
 
     def _pseudo_references(self, pseudo: int, references: tuple[int, ...], target: int) -> tuple[int, ...]:
         """The references of a pseudo-target: those of `target` that are fair to it, or else the least unfair."""
-        needed, fair = self.attack.needs.references, references_of(self.signals.keep, pseudo)
+        needed, fair = self.attack.needed().references, references_of(self.signals.keep, pseudo)
         left = tuple(model for model in references if model in fair)
         if len(left) >= needed:
             return left
@@ -154,7 +154,7 @@ class _Attacked:
         return references
 
     def _score(self, model: int, references: tuple[int, ...], target: int) -> Scores:
-        key = (model, references if self.attack.needs.references else ())
+        key = (model, references if self.attack.needed().references else ())
         if key not in self._scores:
             scored = self.attack.scored(self.signals, model, references=references)
             # Results are JSON, which has no infinity; the order is the same.
@@ -208,7 +208,7 @@ class _Statistics:
         aucs, tprs = self._resampled(outcomes)
         per_target = [self._target(outcome, aucs[:, column]) for column, outcome in enumerate(outcomes)]
         values = [result.auc.value for result in per_target if result.auc.value is not None]
-        mean, learned = float(np.mean(values)), attack.needs.references > 0 and not attack.scores_rows_apart
+        mean, learned = float(np.mean(values)), attack.needed().references > 0 and not attack.scores_rows_apart
         identity = attack.identity()
         return AttackResult(
             attack=PluginRecord(name=attack.name, params=identity["params"], source=identity["source"]),

@@ -25,4 +25,4 @@ class LossThreshold(MembershipAttack):
 
     def infer(self, view: TargetView) -> Floats:
         """Mean log-probability of the label (N,)."""
-        return np.asarray(log_probability(view.logits, view.labels).mean(axis=1), np.float64)
+        return np.asarray(log_probability(view.phi).mean(axis=1), np.float64)

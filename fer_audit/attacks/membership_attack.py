@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from fer_audit.attacks.signals import Labels, Mask, Signals, read_only
+from fer_audit.attacks.answers import Floats
+from fer_audit.attacks.signals import Signals
+from fer_audit.attacks.target_view import TargetView
 from fer_audit.errors import PluginError, SignalsError
 from fer_audit.plugins import Parameters, Plugin
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["AttackParameters", "Floats", "MembershipAttack", "Needs", "Scored", "TargetView"]
 
 
 @dataclass(frozen=True)
@@ -26,32 +27,7 @@ class Needs:
     population: bool = False  #: rows that no model trained on
     queries: int = 1  #: queries to each model
     loss_trace: bool = False  #: the loss of every row after every epoch
-
-
-@dataclass(frozen=True, eq=False)
-class TargetView:
-    """What an attack sees: one target and its references. Which rows the target trained on is not in it.
-
-    Logits are float64 and hold the chosen queries only; nothing may be written into the arrays.
-    """
-
-    logits: Floats  #: (N, Q, C) of the target
-    references: Floats  #: (R, N, Q, C)
-    reference_keep: Mask  #: (R, N), whether reference r trained on row i
-    labels: Labels  #: (N,)
-    subjects: npt.NDArray[Any] | None  #: (N,)
-    population: Floats | None  #: (Z, Q, C) of the target
-    reference_population: Floats | None  #: (R, Z, Q, C)
-    population_labels: Labels | None  #: (Z,)
-    #: (N, E), loss of the target on each row after each epoch, for an attack that needs it
-    loss_trace: Floats | None = None
-    reference_loss_trace: Floats | None = None  #: (R, N, E)
-    notes: list[str] = field(default_factory=list)
-
-    def note(self, text: str) -> None:
-        """Declares a fallback that the attack took; it is shown beside the results."""
-        if text not in self.notes:
-            self.notes.append(text)
+    subjects: bool = False  #: who is on each row
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +60,8 @@ class MembershipAttack(Plugin):
     #: Whether a row's score depends on no other row. An attack that learns from other rows' membership must leave it
     #: False: its errors on the targets of an audit are then related, and intervals have to be wider.
     scores_rows_apart: ClassVar[bool] = False
+    #: What is a member or not: each row, or each subject, whose rows then all have one score.
+    unit: ClassVar[Literal["row", "subject"]] = "row"
 
     class Params(AttackParameters):
         """Parameters of an attack that has none of its own."""
@@ -114,38 +92,60 @@ class MembershipAttack(Plugin):
     @final
     def scored(self, signals: Signals, target: int = 0, *, references: Sequence[int] | None = None) -> Scored:
         """Like `score`, with the fallbacks that the attack declared."""
-        chosen = self._references(signals, target, references)
-        self.check_needs(len(chosen), self._population(signals) is not None, len(self._queries(signals)))
-        if self.needs.loss_trace and signals.loss_trace is None:
-            raise SignalsError(
-                f"membership attack {self.name!r} needs loss_trace, the loss of every row after every epoch; the "
-                f"signals have none"
-            )
-        view = self._view(signals, target, chosen if self.needs.references else [])
+        chosen, needed = self._references(signals, target, references), self.needed()
+        queries = self._queries(signals)
+        asked = 0 if signals.population is None else sum(q < signals.population.logits.shape[2] for q in queries)
+        self._check(
+            references=len(chosen),
+            population=asked > 0,
+            queries=len(queries),
+            loss_trace=signals.loss_trace is not None,
+            subjects=signals.subjects is not None,
+        )
+        view = TargetView(
+            signals,
+            target,
+            references=chosen if needed.references else [],
+            queries=queries,
+            trace=needed.loss_trace,
+        )
         return Scored(self._checked(self.infer(view), signals.rows), tuple(view.notes))
 
+    def needed(self) -> Needs:
+        """`needs`, unless they depend on the parameters."""
+        return self.needs
+
+    def thresholds_by_class(self) -> bool:
+        """Whether an audit sets one decision threshold a class instead of one for all."""
+        return False
+
     @final
-    def check_needs(self, references: int, population: bool, queries: int | None = None) -> None:
-        """Raises SignalsError where there are fewer references or queries than needed, or no population."""
-        missing = []
-        if references < self.needs.references:
-            missing.append(f"at least {self.needs.references} reference models besides the target, has {references}")
-        if self.needs.population and not population:
+    def _check(self, *, references: int, population: bool, queries: int, loss_trace: bool, subjects: bool) -> None:
+        """Raises SignalsError with everything that is missing."""
+        needed, missing = self.needed(), []
+        if references < needed.references:
+            missing.append(f"at least {needed.references} reference models besides the target, has {references}")
+        if needed.population and not population:
             missing.append("a population: rows that no model trained on, has none")
-        if queries is not None and queries < self.needs.queries:
-            missing.append(f"at least {self.needs.queries} queries, has {queries}")
+        if queries < needed.queries:
+            missing.append(f"at least {needed.queries} queries, has {queries}")
+        if needed.loss_trace and not loss_trace:
+            missing.append("loss_trace, the loss of every row after every epoch; the signals have none")
+        if needed.subjects and not subjects:
+            missing.append("subjects, which say who is on each row; there are none")
         if missing:
             raise SignalsError(f"membership attack {self.name!r} needs {'; and '.join(missing)}")
 
     @final
-    def check_plan(self, references: int, population: bool, queries: int) -> None:
-        """Raises SignalsError where signals of so many references and queries would not do, before any are made."""
+    def check_plan(self, *, references: int, population: bool, queries: int, subjects: bool) -> None:
+        """Raises SignalsError where signals of this kind would not do, before any are made."""
         if self.params.queries != "all" and max(self.params.queries) >= queries:
             raise SignalsError(
                 f"membership attack {self.name!r}: queries must lie within 0..{queries - 1}, received "
                 f"{list(self.params.queries)}"
             )
-        self.check_needs(references, population, queries if self.params.queries == "all" else len(self.params.queries))
+        asked = queries if self.params.queries == "all" else len(self.params.queries)
+        self._check(references=references, population=population, queries=asked, loss_trace=True, subjects=subjects)
 
     @abstractmethod
     def infer(self, view: TargetView) -> Floats:
@@ -171,27 +171,6 @@ class MembershipAttack(Plugin):
             )
         return chosen
 
-    def _population(self, signals: Signals) -> npt.NDArray[Any] | None:
-        """The population's logits (M, Z, Q', C), or None where they lack one of the chosen queries."""
-        population = signals.population_logits
-        return None if population is None or max(self._queries(signals)) >= population.shape[2] else population
-
-    def _view(self, signals: Signals, target: int, references: list[int]) -> TargetView:
-        queries, population = self._queries(signals), self._population(signals)
-        trace = signals.loss_trace if self.needs.loss_trace else None
-        return TargetView(
-            logits=_frozen(signals.logits[target][:, queries]),
-            references=_frozen(signals.logits[np.ix_(references, range(signals.rows), queries)]),
-            reference_keep=read_only(signals.keep[references]),
-            labels=signals.labels,
-            subjects=signals.subjects,
-            population=None if population is None else _frozen(population[target][:, queries]),
-            reference_population=(None if population is None else _frozen(population[references][:, :, queries])),
-            population_labels=None if population is None else signals.population_labels,
-            loss_trace=None if trace is None else _frozen(trace[target]),
-            reference_loss_trace=None if trace is None else _frozen(trace[references]),
-        )
-
     def _checked(self, scores: Floats, rows: int) -> Floats:
         if not isinstance(scores, np.ndarray) or scores.shape != (rows,) or scores.dtype != np.float64:
             given = f"{scores.dtype} {scores.shape}" if isinstance(scores, np.ndarray) else type(scores).__name__
@@ -203,8 +182,3 @@ class MembershipAttack(Plugin):
                 f"membership attack {self.name!r} must not return NaN, received {np.isnan(scores).sum()} in {rows} rows"
             )
         return scores
-
-
-def _frozen(logits: npt.NDArray[Any]) -> Floats:
-    """A float64 copy that can't be written into."""
-    return read_only(logits.astype(np.float64))

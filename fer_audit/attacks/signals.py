@@ -5,17 +5,18 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fer_audit.attacks.answers import Answers, Labels, Logits
+from fer_audit.attacks.mapped import read_arrays, release
 from fer_audit.errors import SignalsError
 
-Logits = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Labels = npt.NDArray[np.int64]
 
 _REQUIRED = ("logits", "keep", "labels")
 _OPTIONAL = ("subjects", "population_logits", "population_labels", "loss_trace")
@@ -67,7 +68,8 @@ class Signals:
                 f"{name} must be float32 or float64 of shape (models, rows, queries, classes) with at least 2 classes; "
                 f"received {logits.dtype} {logits.shape}"
             )
-        wrong = np.count_nonzero(~np.isfinite(logits))
+        wrong = sum(_not_finite(model) for model in logits)
+        release(logits)
         if wrong:
             raise SignalsError(f"{name} must be finite; received {wrong} of {logits.size} that are NaN or infinite")
 
@@ -143,6 +145,18 @@ class Signals:
         """C."""
         return self.logits.shape[3]
 
+    @cached_property
+    def answers(self) -> Answers:
+        """What the models said about the pool."""
+        return Answers(self.logits, self.labels)
+
+    @cached_property
+    def population(self) -> Answers | None:
+        """What the models said about the population, or None."""
+        if self.population_logits is None or self.population_labels is None:
+            return None
+        return Answers(self.population_logits, self.population_labels)
+
     def take(self, models: Sequence[int]) -> Signals:
         """The signals of some models only, in the given order; raises SignalsError for a model that is not there."""
         chosen = list(models)
@@ -155,6 +169,9 @@ class Signals:
             if name in ("logits", "keep", "population_logits", "loss_trace") and value is not None:
                 value = read_only(value[chosen])
             object.__setattr__(part, name, value)
+        for name, logits in (("answers", part.logits), ("population", part.population_logits)):
+            if isinstance(known := vars(self).get(name), Answers) and logits is not None:
+                vars(part)[name] = known.take(chosen, logits)
         return part
 
     def save(self, path: str | Path) -> None:
@@ -165,10 +182,12 @@ class Signals:
 
     @classmethod
     def load(cls, path: str | Path) -> Signals:
-        """Reads and checks an .npz file, which any program may have written; raises SignalsError."""
+        """Reads and checks an .npz file, which any program may have written; raises SignalsError.
+
+        Large arrays that are not compressed stay in the file until they are needed, so signals may exceed the memory.
+        """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in (*_REQUIRED, *_OPTIONAL) if name in file.files}
+            arrays = read_arrays(Path(path), (*_REQUIRED, *_OPTIONAL))
         except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
             raise SignalsError(f"can't read signals from {path}: {error}; expected an .npz file of arrays") from None
         missing = [name for name in _REQUIRED if name not in arrays]
@@ -182,6 +201,14 @@ def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _not_finite(logits: Logits) -> int:
+    """How many of the numbers are NaN or infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.sum(logits, dtype=np.float64)
+    # A sum is finite only where every term is; large finite terms may still add up to infinity.
+    return 0 if np.isfinite(total) else int(np.count_nonzero(~np.isfinite(logits)))
 
 
 def _first(indices: npt.NDArray[np.intp], what: str) -> str:

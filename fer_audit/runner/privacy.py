@@ -80,7 +80,7 @@ def _attack_once(
     arrays = (signals.labels, signals.keep, signals.subjects, signals.population_labels)
     labels = [None if array is None else array_digest(array) for array in arrays]
     seen = [artefact for job in jobs for artefact in job.answers()]
-    if attack.needs.loss_trace:
+    if attack.needed().loss_trace:
         seen += [job.trace(array_digest(signals.labels)) for job in jobs]
     key = content_key([attack.identity(), seen, labels, seed, code])
     known = store.read_json("attacks", key)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fer_audit.attacks import MembershipAttack, Signals, create
-from fer_audit.attacks.membership_attack import Needs, TargetView
+from fer_audit.attacks.membership_attack import Needs
+from fer_audit.attacks.target_view import TargetView
 from fer_audit.errors import PluginError, SignalsError
 from fer_audit.metrics.membership import auc
 from fer_audit.plugins import Registry
@@ -33,6 +34,12 @@ def attack(request: pytest.FixtureRequest) -> MembershipAttack:
 @pytest.fixture(scope="module")
 def leaky(world: Callable[..., Signals]) -> Signals:
     return world(3, models=4, rows=200, leak=1.0, queries=2)
+
+
+def transformed(signals: Signals, change: Callable[[Any], Any]) -> Signals:
+    """The same `change` of the logits, as float64, of the rows and of the population."""
+    wide = [logits.astype(np.float64) for logits in (signals.logits, signals.population_logits)]
+    return replace(signals, logits=change(wide[0]), population_logits=change(wide[1]))
 
 
 def aucs(attack: MembershipAttack, signals: Signals) -> float:
@@ -72,7 +79,14 @@ def test_the_targets_membership_is_not_used(attack: MembershipAttack, leaky: Sig
 
 def test_the_order_of_rows_does_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
     order = np.random.default_rng(0).permutation(200)
-    moved = Signals(leaky.logits[:, order], leaky.keep[:, order], leaky.labels[order], leaky.subjects[order])
+    moved = replace(
+        leaky,
+        logits=leaky.logits[:, order],
+        keep=leaky.keep[:, order],
+        labels=leaky.labels[order],
+        subjects=leaky.subjects[order],
+        loss_trace=leaky.loss_trace[:, order],
+    )
     np.testing.assert_allclose(attack.score(leaky)[order], attack.score(moved), rtol=0, atol=1e-9)
 
 
@@ -83,26 +97,32 @@ def test_the_order_of_references_does_not_matter(attack: MembershipAttack, leaky
 
 def test_the_names_of_classes_do_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
     order = np.array([2, 0, 1])
-    renamed = Signals(leaky.logits[..., order], leaky.keep, np.argsort(order)[leaky.labels], leaky.subjects)
+    renamed = replace(
+        leaky,
+        logits=leaky.logits[..., order],
+        labels=np.argsort(order)[leaky.labels],
+        population_logits=leaky.population_logits[..., order],
+        population_labels=np.argsort(order)[leaky.population_labels],
+    )
     np.testing.assert_allclose(attack.score(leaky), attack.score(renamed), rtol=0, atol=1e-6)
 
 
 def test_a_constant_added_to_logits_does_not_matter(attack: MembershipAttack, leaky: Signals) -> None:
     if getattr(attack.params, "classifier", "") == "random-forest":
         pytest.skip("rounding of the features can move a split of a tree")
-    shifted = Signals(leaky.logits.astype(np.float64) + 8.0, leaky.keep, leaky.labels, leaky.subjects)
+    shifted = transformed(leaky, lambda logits: logits + 8.0)
     np.testing.assert_allclose(attack.score(leaky), attack.score(shifted), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e3, 1e30])
 def test_extreme_logits_give_numbers(attack: MembershipAttack, leaky: Signals, scale: float) -> None:
-    extreme = Signals(leaky.logits.astype(np.float64) * scale, leaky.keep, leaky.labels, leaky.subjects)
+    extreme = transformed(leaky, lambda logits: logits * scale)
     assert not np.isnan(attack.score(extreme)).any()
 
 
 def test_chosen_queries_are_the_only_ones_seen(attack: MembershipAttack, leaky: Signals) -> None:
     params = attack.params.model_dump() | {"queries": [1]}
-    alone = Signals(leaky.logits[:, :, 1:], leaky.keep, leaky.labels, leaky.subjects)
+    alone = transformed(leaky, lambda logits: logits[:, :, 1:])
     np.testing.assert_array_equal(type(attack)(**params).score(leaky), attack.score(alone))
 
 
@@ -149,7 +169,7 @@ class TraceProbe(Probe):
 
 
 def test_losses_along_the_way_are_shown_to_who_needs_them(world: Callable[..., Signals]) -> None:
-    without = world(0, models=4, rows=20)
+    without = replace(world(0, models=4, rows=20), loss_trace=None)
     trace = np.random.default_rng(0).random((4, 20, 3)).astype(np.float32)
     signals = replace(without, loss_trace=trace)
     needing, other = TraceProbe(), Probe()
@@ -210,7 +230,7 @@ def test_unmet_needs_are_named(leaky: Signals) -> None:
     with pytest.raises(SignalsError, match=r"'probe' needs at least 2 reference models .* has 1"):
         Probe().score(leaky, references=[1])
     with pytest.raises(SignalsError, match=r"needs a population: .* and at least 2 queries, has 1"):
-        PopulationProbe(queries=[0]).score(leaky)
+        PopulationProbe(queries=[0]).score(replace(leaky, population_logits=None, population_labels=None))
     with pytest.raises(SignalsError, match=r"queries must lie within 0\.\.1, received \[2\]"):
         Probe(queries=[2]).score(leaky)
     with pytest.raises(SignalsError, match=r"target within 0\.\.3, received 4"):
@@ -225,9 +245,15 @@ def test_a_population_serves_the_queries_that_it_has(golden_signals: Signals) ->
     assert probe.view.population is not None
     assert probe.view.population.shape == (1000, 1, 7)
     assert probe.view.reference_population.shape == (16, 1000, 1, 7)
+    assert probe.view.population_queries == [0]
     probe = Probe()
     probe.score(golden_signals)
-    assert probe.view.population is None
+    assert probe.view.logits.shape == (3000, 2, 7)
+    assert probe.view.population_phi.shape == (1000, 1)
+    assert probe.view.population_queries == [0]
+    probe = Probe(queries=[1])
+    probe.score(golden_signals)
+    assert probe.view.population is probe.view.reference_population_phi is None
 
 
 def test_a_threat_model_must_be_declared() -> None:

@@ -1,0 +1,58 @@
+"""What models answered about the same rows, and what attacks compute from it, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_audit.attacks.mapped import release
+from fer_audit.attacks.probabilities import phi
+
+Logits = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: Logits that one block of rows holds at a time: its float64 copies stay in the processor's cache.
+_BLOCK = 1 << 17
+
+
+class Answers:
+    """Logits (M, K, Q, C) of M models on K rows with `labels` (K,). The rows' membership is not in it."""
+
+    def __init__(self, logits: Logits, labels: Labels) -> None:
+        """Takes checked arrays as they are; `logits` may be mapped from a file."""
+        self.logits = logits
+        self.labels = labels
+
+    @cached_property
+    def phi(self) -> Floats:
+        """Logit-scaled confidence (M, K, Q), see `probabilities.phi`; every model's logits are read once."""
+        found = np.empty(self.logits.shape[:3])
+        # NumPy lets go of the interpreter lock while it computes, so threads do share the work.
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            list(pool.map(lambda model: self._fill(model, found[model]), range(len(found))))
+        found.flags.writeable = False
+        return found
+
+    def _fill(self, model: int, found: Floats) -> None:
+        for rows in row_blocks(len(self.labels), int(np.prod(self.logits.shape[2:]))):
+            found[rows] = phi(self.logits[model, rows], self.labels[rows])
+        release(self.logits)
+
+    def take(self, models: Sequence[int], logits: Logits) -> Answers:
+        """Of some models only, whose `logits` are given."""
+        part = Answers(logits, self.labels)
+        if "phi" in vars(self):
+            vars(part)["phi"] = self.phi[list(models)]
+        return part
+
+
+def row_blocks(rows: int, numbers: int, block: int = _BLOCK) -> Iterator[slice]:
+    """Slices of `rows` rows with `numbers` numbers each, so that a slice holds about `block` of them."""
+    step = max(1, block // max(1, numbers))
+    return (slice(start, min(rows, start + step)) for start in range(0, rows, step))
