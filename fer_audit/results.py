@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fer_audit.errors import ResultsError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -56,7 +56,7 @@ class DatasetSummary(_Record):
 
     plugin: PluginRecord
     classes: list[str]
-    image_size: int
+    image_size: int | None  #: None where only the answers to the images are known
     digest: str
     drawn: bool  #: True where no real person is shown
     pool: SplitSummary
@@ -133,6 +133,7 @@ class TargetResult(_Record):
     target: int
     auc: Estimate
     threshold: float | None  #: chosen on the references; None means that nothing is flagged
+    class_thresholds: list[float | None] | None = None  #: of each class, where the attack has one a class
     confusion: Confusion
 
 
@@ -143,11 +144,47 @@ class Roc(_Record):
     tpr: list[float]
 
 
+class Transferred(_Record):
+    """Decisions at thresholds that were set for a wanted FPR on the references, over all targets."""
+
+    confusion: Confusion | None  #: None where the references can't resolve the wanted FPR
+    fpr: Estimate  #: that the thresholds really had
+    tpr: Estimate
+
+
+class EpsilonBound(_Record):
+    """How much privacy loss the decisions prove: no (epsilon, delta) guarantee with a smaller epsilon can hold."""
+
+    lower_bound: float
+    cap: float  #: the largest bound that so many decisions could ever give
+    delta: float
+    confidence: float
+    unit: Literal["row", "subject"]  #: whose presence in the training data the guarantee would hide
+    members: int  #: independent decisions about members
+    nonmembers: int
+    method: str
+
+
+class Slice(_Record):
+    """One attack on a group of rows, such as one class or the corrupted labels."""
+
+    family: str  #: what rows are grouped by: "class", "labels", "subject size", or an attribute
+    group: str
+    rows: int
+    auc: Estimate
+    tpr: Estimate  #: at the transferred thresholds
+    fpr: Estimate
+    difference: Estimate  #: AUC of the group less the AUC of all other rows
+    p_value: float | None  #: of no difference; None where the group is too small
+    p_adjusted: float | None  #: over all slices of the attack, by `AttackResult.correction`
+
+
 class AttackResult(_Record):
     """One membership attack on one cell: every privacy model in turn is the target, results pooled over targets."""
 
     attack: PluginRecord
     threat_model: str
+    unit: Literal["row", "subject"] = "row"  #: what is a member or not
     auc: Estimate
     auc_spread: float | None  #: standard deviation of the AUC over targets
     tpr_at_fpr: dict[str, Estimate]  #: "0.01" and "0.001"
@@ -156,8 +193,13 @@ class AttackResult(_Record):
     fnr: Estimate
     tpr: Estimate
     advantage: Estimate  #: TPR - FPR
+    transferred: dict[str, Transferred]  #: "0.01" and "0.001"
+    epsilon: EpsilonBound
     roc: Roc
     targets: list[TargetResult]
+    slices: list[Slice] = []
+    correction: Literal["holm", "benjamini-hochberg"] = "holm"
+    record_stability: float | None = None  #: rank correlation of the rows' exposure between two halves of the targets
     notes: list[str] = []  #: declared fallbacks that were taken
 
 
@@ -169,8 +211,9 @@ class Privacy(_Record):
     queries: list[str]
     member_accuracy: Estimate  #: mean over models on the rows that they trained on, against the given labels
     nonmember_accuracy: Estimate  #: mean over models on the rows of the pool that they did not train on
-    test_accuracy: Estimate  #: mean over models on the test split
+    test_accuracy: Estimate | None  #: mean over models on the test split; None where only signals were audited
     attacks: list[AttackResult]
+    records: str | None = None  #: csv with the exposure of every row, relative to the folder of results.json
 
 
 class Cell(_Record):

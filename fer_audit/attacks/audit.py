@@ -24,20 +24,27 @@ people, not of other reference models.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fer_audit.attacks.attacked import Attacked, Outcome, references_of
+from fer_audit.attacks.frame import Frame, make_frame
 from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.attacks.privacy_loss import prove
+from fer_audit.attacks.records import Records, make_records, stability
 from fer_audit.attacks.signals import Mask, Signals
+from fer_audit.attacks.slices import Correction, Sliced
 from fer_audit.errors import SignalsError
 from fer_audit.metrics import intervals, membership
 from fer_audit.metrics.intervals import Counts, Interval
 from fer_audit.metrics.membership import Scores
-from fer_audit.results import AttackResult, Confusion, Estimate, PluginRecord, Roc, TargetResult
+from fer_audit.results import AttackResult, Confusion, Estimate, PluginRecord, Roc, TargetResult, Transferred
+
+__all__ = ["Audited", "audit", "audited", "mean_roc", "references_of"]
 
 #: False positive rates at which the TPR is given, where the data resolve them.
 FPRS = (0.01, 0.001)
@@ -45,8 +52,13 @@ FPRS = (0.01, 0.001)
 #: See rule 4 above.
 BOTH_ROLES = math.sqrt(2)
 
-#: Pseudo-targets that set one target's threshold; more would not move one number fitted on so many rows.
-PSEUDO_TARGETS = 4
+
+@dataclass(frozen=True, eq=False)
+class Audited:
+    """What one attack found out."""
+
+    result: AttackResult
+    records: Records
 
 
 def audit(
@@ -54,6 +66,9 @@ def audit(
     attacks: Iterable[MembershipAttack],
     *,
     targets: Sequence[int] | None = None,
+    slices: Mapping[str, Sequence[Any]] | None = None,
+    correction: Correction = "holm",
+    delta: float = 1e-5,
     seed: int = 0,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -64,7 +79,10 @@ def audit(
         signals: of all models.
         attacks: made by `fer_audit.attacks.create`.
         targets: the models to audit; None means each in turn.
-        seed: of the bootstrap; the same resamples serve all attacks.
+        slices: what rows are grouped by beside class and subject size: name -> (N,) groups.
+        correction: of the p-values of an attack's slices: Holm (1979), or Benjamini and Hochberg (1995).
+        delta: at which epsilon is bounded.
+        seed: of the bootstrap, whose resamples serve all attacks, and of the decisions that bound epsilon.
         confidence: of all intervals.
         resamples: of the bootstrap.
 
@@ -75,231 +93,191 @@ def audit(
         SignalsError: the signals lack what an attack needs, or hold no reference for a target.
         PluginError: an attack returned something else than scores.
     """
+    return [
+        one.result
+        for one in audited(
+            signals,
+            attacks,
+            targets=targets,
+            slices=slices,
+            correction=correction,
+            delta=delta,
+            seed=seed,
+            confidence=confidence,
+            resamples=resamples,
+        )
+    ]
+
+
+def audited(
+    signals: Signals,
+    attacks: Iterable[MembershipAttack],
+    *,
+    targets: Sequence[int] | None = None,
+    slices: Mapping[str, Sequence[Any]] | None = None,
+    correction: Correction = "holm",
+    delta: float = 1e-5,
+    seed: int = 0,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+) -> list[Audited]:
+    """Like `audit`, with the exposure of every row."""
     chosen = list(range(signals.models)) if targets is None else list(targets)
-    if not chosen or not all(0 <= target < signals.models for target in chosen):
+    if not chosen or len(set(chosen)) < len(chosen) or not all(0 <= target < signals.models for target in chosen):
         raise SignalsError(f"expected one or more targets within 0..{signals.models - 1}, received {chosen}")
-    statistics = _Statistics(signals, chosen, seed, confidence, resamples)
-    return [statistics.result(attack, _Attacked(signals, attack)) for attack in attacks]
-
-
-def references_of(keep: Mask, target: int) -> tuple[int, ...]:
-    """The models that may serve as references of `target`: all but itself, its copies and its exact complements.
-
-    Reference models are trained in complementary pairs, so `keep[partner] = ~keep[target]`. The partner must go:
-    it holds the answers that the attack is tested on. Kept, it would also shift the counts: of the M - 1 references,
-    M/2 - 1 trained on each member of the target and M/2 on each non-member, so the mere number of references that
-    trained on a row would tell whether the target did, and every per-example statistic (LiRA, RMIA), as well as a
-    classifier that recognises rows, would measure that instead of a leak; a classifier even does worse than chance.
-    Without the partner (M - 2)/2 references trained on each row and (M - 2)/2 did not, and since pairs are drawn
-    independently, nothing that is left depends on the target's membership. Where a target has no exact complement,
-    all other models are used.
-    """
-    same = (keep == keep[target]).all(axis=1) | (keep != keep[target]).all(axis=1)
-    return tuple(int(model) for model in np.flatnonzero(~same))
-
-
-def counts_tell_membership(keep: Mask, target: int) -> bool:
-    """Whether the number of references that trained on a row still tells if `target` did."""
-    others = keep[list(references_of(keep, target))].sum(axis=0)
-    return len(set(others + keep[target])) == 1
-
-
-@dataclass
-class _Attacked:
-    """One attack on the models of some signals; each score is computed once."""
-
-    signals: Signals
-    attack: MembershipAttack
-    notes: dict[str, set[int]] = field(default_factory=dict)  #: note -> targets
-    _scores: dict[tuple[int, tuple[int, ...]], tuple[Scores, tuple[str, ...]]] = field(default_factory=dict)
-
-    def target(self, target: int) -> Scores:
-        """Scores (N,) of `target`."""
-        references = references_of(self.signals.keep, target)
-        if self.attack.needed().references and counts_tell_membership(self.signals.keep, target):
-            self._note(
-                "every row is in as many models as any other and the target has no complement to leave out, so the "
-                "number of references that trained on a row tells its membership; train models in complementary pairs",
-                target,
-            )
-        return self._score(target, references, target)
-
-    def threshold(self, target: int) -> float | None:
-        """The threshold with the best balanced accuracy on the pooled pseudo-targets of `target`."""
-        keep, references = self.signals.keep, references_of(self.signals.keep, target)
-        if not references:
-            raise SignalsError(
-                f"the threshold for target {target} needs at least one reference model that is neither its copy nor "
-                f"its complement; received {self.signals.models} models without one"
-            )
-        # Pseudo-targets follow the target in a circle, so that each model serves equally often.
-        pseudo_targets = sorted(references, key=lambda model: (model - target) % self.signals.models)[:PSEUDO_TARGETS]
-        scores = [
-            self._score(model, self._pseudo_references(model, references, target), target) for model in pseudo_targets
-        ]
-        pooled, members = np.concatenate(scores), keep[pseudo_targets].ravel()
-        return membership.best_threshold(pooled[members], pooled[~members])
-
-    def _pseudo_references(self, pseudo: int, references: tuple[int, ...], target: int) -> tuple[int, ...]:
-        """The references of a pseudo-target: those of `target` that are fair to it, or else the least unfair."""
-        needed, fair = self.attack.needed().references, references_of(self.signals.keep, pseudo)
-        left = tuple(model for model in references if model in fair)
-        if len(left) >= needed:
-            return left
-        others = tuple(model for model in references if model != pseudo)
-        if len(others) >= needed:
-            self._note("thresholds: too few references, so pseudo-targets were attacked with their complements", target)
-            return others
-        self._note("thresholds: too few references, so pseudo-targets were among their own references", target)
-        return references
-
-    def _score(self, model: int, references: tuple[int, ...], target: int) -> Scores:
-        key = (model, references if self.attack.needed().references else ())
-        if key not in self._scores:
-            scored = self.attack.scored(self.signals, model, references=references)
-            # Results are JSON, which has no infinity; the order is the same.
-            self._scores[key] = (np.nan_to_num(scored.scores), scored.notes)
-        scores, notes = self._scores[key]
-        for note in notes:
-            self._note(note if model == target else f"thresholds: {note}", target)
-        return scores
-
-    def _note(self, text: str, target: int) -> None:
-        self.notes.setdefault(text, set()).add(target)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What an attack did to one target."""
-
-    target: int
-    scores: Scores  #: (N,)
-    keep: Mask  #: (N,)
-    threshold: float | None
-
-    @property
-    def members(self) -> Scores:
-        return self.scores[self.keep]
-
-    @property
-    def nonmembers(self) -> Scores:
-        return self.scores[~self.keep]
-
-    @property
-    def flagged(self) -> Mask:
-        """(N,)."""
-        return np.zeros_like(self.keep) if self.threshold is None else self.scores >= self.threshold
+    found = []
+    for attack in attacks:
+        frame = make_frame(signals, attack.unit, slices or {})
+        attacked = Attacked(signals, attack, frame, FPRS)
+        outcomes = [attacked.outcome(target) for target in chosen]
+        statistics = _Statistics(frame, outcomes, attack, seed, confidence, resamples)
+        result = statistics.result(attacked.notes, correction, delta)
+        found.append(Audited(result, make_records(frame, outcomes)))
+    return found
 
 
 @dataclass(frozen=True)
 class _Statistics:
     """What is counted on the outcomes of an attack, and with which intervals."""
 
-    signals: Signals
-    targets: list[int]
+    frame: Frame
+    outcomes: list[Outcome]
+    attack: MembershipAttack
     seed: int
     confidence: float
     resamples: int
+    #: Widens what was taken over several targets of an attack that learns; see rule 4.
+    stretch: float = field(init=False)
 
-    def result(self, attack: MembershipAttack, attacked: _Attacked) -> AttackResult:
-        """Attacks all targets and sums up."""
-        keep = self.signals.keep
-        outcomes = [_Outcome(t, attacked.target(t), keep[t], attacked.threshold(t)) for t in self.targets]
-        aucs, tprs = self._resampled(outcomes)
+    def __post_init__(self) -> None:
+        learned = self.attack.needed().references > 0 and not self.attack.scores_rows_apart
+        object.__setattr__(self, "stretch", BOTH_ROLES if learned and len(self.outcomes) > 1 else 1.0)
+
+    def result(self, notes: Mapping[str, set[int]], correction: Correction, delta: float) -> AttackResult:
+        """Sums up over targets."""
+        frame, outcomes, attack = self.frame, self.outcomes, self.attack
+        aucs, tprs = self._resampled()
         per_target = [self._target(outcome, aucs[:, column]) for column, outcome in enumerate(outcomes)]
         values = [result.auc.value for result in per_target if result.auc.value is not None]
-        mean, learned = float(np.mean(values)), attack.needed().references > 0 and not attack.scores_rows_apart
         identity = attack.identity()
+        units = frame.keep.shape[1] * len(outcomes)
         return AttackResult(
             attack=PluginRecord(name=attack.name, params=identity["params"], source=identity["source"]),
             threat_model=attack.threat_model,
-            auc=self._over_targets(self._bootstrapped(mean, aucs.mean(axis=1), keep[self.targets].size), learned),
+            unit=frame.unit,
+            auc=self._stretched(self._bootstrapped(float(np.mean(values)), aucs.mean(axis=1), units), self.stretch),
             auc_spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
             tpr_at_fpr={
-                str(fpr): self._over_targets(self._tpr_at_fpr(outcomes, fpr, tprs[:, column]), learned)
+                str(fpr): self._stretched(self._tpr_at_fpr(fpr, tprs[:, column]), self.stretch)
                 for column, fpr in enumerate(FPRS)
             },
             confusion=_summed([result.confusion for result in per_target]),
-            **self._rates(outcomes),
+            **self._rates(),
+            transferred={str(fpr): self._transferred(fpr) for fpr in FPRS},
+            epsilon=prove(frame, outcomes, fpr=FPRS[0], delta=delta, confidence=self.confidence, seed=self.seed),
             roc=mean_roc([membership.roc(outcome.members, outcome.nonmembers) for outcome in outcomes]),
             targets=per_target,
-            notes=[_of_targets(text, found, len(self.targets)) for text, found in attacked.notes.items()],
+            slices=Sliced(frame, outcomes, self.confidence, self.stretch, correction).slices(),
+            correction=correction,
+            record_stability=stability(outcomes),
+            notes=[_of_targets(text, found, len(outcomes)) for text, found in notes.items()],
         )
 
-    def _resampled(self, outcomes: list[_Outcome]) -> tuple[Scores, Scores]:
+    def _resampled(self) -> tuple[Scores, Scores]:
         """Bootstrapped AUC (B, T) of each target and mean TPR (B, F) at each of `FPRS`; all targets share resamples."""
         aucs, tprs = [], []
-        for weights in intervals.resampled_weights(self._clusters, self.resamples, self.seed):
-            aucs.append([membership.weighted_auc(o.scores, o.keep, weights) for o in outcomes])
+        for weights in intervals.resampled_weights(self.frame.clusters, self.resamples, self.seed):
+            aucs.append([membership.weighted_auc(o.scores, o.keep, weights) for o in self.outcomes])
             tprs.append(
-                np.mean([membership.weighted_tpr_at_fpr(o.scores, o.keep, weights, FPRS) for o in outcomes], axis=0)
+                np.mean(
+                    [membership.weighted_tpr_at_fpr(o.scores, o.keep, weights, FPRS) for o in self.outcomes], axis=0
+                )
             )
         return np.concatenate(aucs, axis=1).T, np.concatenate(tprs)
 
-    def _target(self, outcome: _Outcome, aucs: Scores) -> TargetResult:
-        if self.signals.subjects is None:
+    def _target(self, outcome: Outcome, aucs: Scores) -> TargetResult:
+        if not self.frame.clustered or self.frame.unit == "subject":
             auc = intervals.auc_interval(outcome.members, outcome.nonmembers, confidence=self.confidence)
         else:
             value = membership.auc(outcome.members, outcome.nonmembers)
             auc = self._bootstrapped(value, aucs, outcome.keep.size, self._fewest_clusters(outcome))
-        counts = membership.confusion(outcome.members, outcome.nonmembers, outcome.threshold)
-        return TargetResult(target=outcome.target, auc=auc, threshold=outcome.threshold, confusion=counts)
+        return TargetResult(
+            target=outcome.target,
+            auc=auc,
+            threshold=outcome.thresholds.best,
+            class_thresholds=outcome.thresholds.by_class,
+            confusion=_confusion(outcome.keep, outcome.flagged),
+        )
 
-    def _tpr_at_fpr(self, outcomes: list[_Outcome], fpr: float, resampled: Scores) -> Estimate:
+    def _tpr_at_fpr(self, fpr: float, resampled: Scores) -> Estimate:
         """Mean TPR over targets, each at an FPR of at most `fpr`, where each has the non-members to resolve it."""
-        fewest = min(int(np.count_nonzero(~outcome.keep)) for outcome in outcomes)
+        fewest = min(int(np.count_nonzero(~outcome.keep)) for outcome in self.outcomes)
         if 1 / fewest > fpr:
-            needed = f"needs at least {round(1 / fpr):,} non-members a target, has {fewest:,}"
-            return Estimate(value=None, confidence=self.confidence, n=fewest, note=f"not resolvable ({needed})")
-        value = np.mean([membership.tpr_at_fpr(outcome.members, outcome.nonmembers, fpr) for outcome in outcomes])
-        members = sum(int(np.count_nonzero(outcome.keep)) for outcome in outcomes)
+            return self._unresolved(fpr, f"non-members a target, has {fewest:,}", fewest)
+        value = np.mean([membership.tpr_at_fpr(one.members, one.nonmembers, fpr) for one in self.outcomes])
+        members = sum(int(np.count_nonzero(outcome.keep)) for outcome in self.outcomes)
         return self._bootstrapped(float(value), resampled, members)
 
+    def _transferred(self, fpr: float) -> Transferred:
+        """What thresholds that were set for `fpr` on references did to the targets."""
+        if not all(fpr in outcome.flagged_at for outcome in self.outcomes):
+            unknown = self._unresolved(fpr, "non-members of the references", None)
+            return Transferred(confusion=None, fpr=unknown, tpr=unknown)
+        keep = np.array([outcome.keep for outcome in self.outcomes])
+        flagged = np.array([outcome.flagged_at[fpr] for outcome in self.outcomes])
+        return Transferred(
+            confusion=_confusion(keep, flagged),
+            fpr=self._rate(~keep & flagged, ~keep),
+            tpr=self._rate(keep & flagged, keep),
+        )
+
+    def _unresolved(self, fpr: float, needed: str, n: int | None) -> Estimate:
+        note = f"not resolvable (needs at least {round(1 / fpr):,} {needed})"
+        return Estimate(value=None, confidence=self.confidence, n=n, note=note)
+
     def _bootstrapped(self, value: float, resampled: Scores, n: int, independent: int | None = None) -> Estimate:
-        clusters = len(np.unique(self._clusters))
+        clusters = len(np.unique(self.frame.clusters))
         low, high = intervals.percentile_interval(resampled, clusters, self.confidence)
         interval = Interval(min(value, max(0.0, low)), max(value, min(1.0, high)))
         low, high = intervals.exact_at_edges(interval, value, independent or clusters // 2, self.confidence)
-        method = intervals.bootstrap_name(self.signals.subjects is not None, self.resamples)
+        method = intervals.bootstrap_name(self.frame.clustered, self.resamples)
         return Estimate(value=value, low=low, high=high, confidence=self.confidence, n=n, method=method)
 
-    def _rates(self, outcomes: list[_Outcome]) -> dict[str, Estimate]:
+    def _rates(self) -> dict[str, Estimate]:
         """FPR, FNR, TPR and advantage at the transferred thresholds, over all decisions of all targets."""
-        keep = np.array([outcome.keep for outcome in outcomes])
-        flagged = np.array([outcome.flagged for outcome in outcomes])
-        tp, fn = self._by_cluster(keep & flagged), self._by_cluster(keep & ~flagged)
-        fp, tn = self._by_cluster(~keep & flagged), self._by_cluster(~keep & ~flagged)
+        keep = np.array([outcome.keep for outcome in self.outcomes])
+        flagged = np.array([outcome.flagged for outcome in self.outcomes])
+        found = (self._by_cluster(keep & flagged), self._by_cluster(keep))
+        accused = (self._by_cluster(~keep & flagged), self._by_cluster(~keep))
+        advantage = intervals.clustered_difference(found, accused, self.confidence)
         return {
-            "fpr": intervals.clustered_rate(fp, fp + tn, self.confidence),
-            "fnr": intervals.clustered_rate(fn, tp + fn, self.confidence),
-            "tpr": intervals.clustered_rate(tp, tp + fn, self.confidence),
-            "advantage": self._over_targets(
-                intervals.clustered_difference((tp, tp + fn), (fp, fp + tn), self.confidence), learned=True, floor=-1.0
-            ),
+            "fpr": self._rate(~keep & flagged, ~keep),
+            "fnr": self._rate(keep & ~flagged, keep),
+            "tpr": self._rate(keep & flagged, keep),
+            # The threshold is learned from other targets by every attack.
+            "advantage": self._stretched(advantage, BOTH_ROLES if len(self.outcomes) > 1 else 1.0, floor=-1.0),
         }
 
-    def _over_targets(self, estimate: Estimate, learned: bool, floor: float = 0.0) -> Estimate:
-        """`estimate`, stretched by rule 4 where it was taken over several targets and something was learned."""
+    def _rate(self, hits: Mask, of: Mask) -> Estimate:
+        """Share of `of` (T, U) that are `hits` (T, U)."""
+        return intervals.clustered_rate(self._by_cluster(hits), self._by_cluster(of), self.confidence)
+
+    def _stretched(self, estimate: Estimate, by: float, floor: float = 0.0) -> Estimate:
+        """`estimate`, its interval wider by rule 4."""
         value, low, high = estimate.value, estimate.low, estimate.high
-        if not learned or len(self.targets) == 1 or value is None or low is None or high is None:
+        if by == 1 or value is None or low is None or high is None:
             return estimate
-        low, high = value - BOTH_ROLES * (value - low), value + BOTH_ROLES * (high - value)
+        low, high = value - by * (value - low), value + by * (high - value)
         method = f"{estimate.method}, stretched by sqrt(2)"
         return estimate.model_copy(update={"low": max(floor, low), "high": min(1.0, high), "method": method})
 
     def _by_cluster(self, hits: npt.NDArray[np.bool_]) -> Counts:
-        """Counts (S,) of `hits` (T, N) by cluster."""
-        return np.bincount(self._clusters, hits.sum(axis=0)).astype(np.int64)
+        """Counts (S,) of `hits` (T, U) by cluster."""
+        return np.bincount(self.frame.clusters, hits.sum(axis=0)).astype(np.int64)
 
-    def _fewest_clusters(self, outcome: _Outcome) -> int:
-        clusters = self._clusters
+    def _fewest_clusters(self, outcome: Outcome) -> int:
+        clusters = self.frame.clusters
         return min(len(np.unique(clusters[outcome.keep])), len(np.unique(clusters[~outcome.keep])))
-
-    @property
-    def _clusters(self) -> npt.NDArray[Any]:
-        """What is independent of one another, 0..S-1 (N,): subjects, or rows where subjects are not known."""
-        subjects = self.signals.subjects
-        return np.arange(self.signals.rows) if subjects is None else np.unique(subjects, return_inverse=True)[1]
 
 
 def mean_roc(curves: Sequence[membership.RocCurve]) -> Roc:
@@ -332,3 +310,9 @@ def _summed(counts: Sequence[Confusion]) -> Confusion:
 
 def _of_targets(text: str, found: set[int], targets: int) -> str:
     return text if len(found) == targets else f"{text} (targets {', '.join(map(str, sorted(found)))})"
+
+
+def _confusion(keep: Mask, flagged: Mask) -> Confusion:
+    tp, fp = int(np.count_nonzero(keep & flagged)), int(np.count_nonzero(~keep & flagged))
+    members = int(np.count_nonzero(keep))
+    return Confusion(tp=tp, fp=fp, fn=members - tp, tn=keep.size - members - fp)

@@ -138,15 +138,43 @@ def auc_variance(
     area = auc(members, nonmembers)
     subjects, index = np.unique(np.concatenate((s1, s0)), return_inverse=True)
     # V10 and V01 of the papers, centred and summed by subject: how often a row wins against the other kind.
-    v10 = np.bincount(index[:n1], _placements(members, nonmembers) - area, len(subjects)) / n1
-    v01 = np.bincount(index[n1:], 1 - _placements(nonmembers, members) - area, len(subjects)) / n0
+    v10 = np.bincount(index[:n1], placements(members, nonmembers) - area, len(subjects)) / n1
+    v01 = np.bincount(index[n1:], 1 - placements(nonmembers, members) - area, len(subjects)) / n0
     i10, i01, i = len(np.unique(index[:n1])), len(np.unique(index[n1:])), len(subjects)
     return float(
         _correction(i10) * np.sum(v10**2) + _correction(i01) * np.sum(v01**2) + 2 * _correction(i) * np.sum(v10 * v01)
     )
 
 
-def _placements(scores: Scores, others: Scores) -> Scores:
+def auc_influence(scores: Scores, keep: npt.NDArray[np.bool_]) -> Scores:
+    """How much each row (N,) moves the AUC of `scores` (N,) with members `keep` (N,); the influences add up to 0.
+
+    V10 and V01 of DeLong et al. (1988), centred and divided by the number of rows of their kind, so that the sum of the
+    squared influences of independent rows is the AUC's variance.
+    """
+    members, nonmembers = scores[keep], scores[~keep]
+    area, influence = auc(members, nonmembers), np.empty(len(scores))
+    influence[keep] = (placements(members, nonmembers) - area) / len(members)
+    influence[~keep] = (1 - placements(nonmembers, members) - area) / len(nonmembers)
+    return influence
+
+
+def linearised_test(influence: Scores, value: float, confidence: float, stretch: float = 1.0) -> tuple[Interval, float]:
+    """Interval of a value and two-sided p-value of 0, from the influences (S,) of independent clusters.
+
+    The value is taken as normal with the clusters' variance, which is known to S - 1 degrees of freedom; `stretch`
+    widens the standard error.
+    """
+    from scipy.special import stdtr
+
+    freedom = max(len(influence) - 1, 1)
+    error = stretch * math.sqrt(_linearised_variance(influence))
+    half = _t_quantile(confidence, freedom) * error
+    p = 2 * float(stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
+    return Interval(value - half, value + half), p
+
+
+def placements(scores: Scores, others: Scores) -> Scores:
     """Share of `others` below each of `scores`, ties one half: mid-ranks (Sun and Xu 2014)."""
     others = np.sort(others)
     below = np.searchsorted(others, scores, side="left") + np.searchsorted(others, scores, side="right")
