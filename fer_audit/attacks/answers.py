@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_audit.attacks.mapped import release
-from fer_audit.attacks.probabilities import phi
+from fer_audit.attacks.probabilities import centred_logit, phi
 
 Logits = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -31,24 +31,35 @@ class Answers:
 
     @cached_property
     def phi(self) -> Floats:
-        """Logit-scaled confidence (M, K, Q), see `probabilities.phi`; every model's logits are read once."""
+        """Logit-scaled confidence (M, K, Q), see `probabilities.phi`."""
+        return self._statistic(phi)
+
+    @cached_property
+    def centred(self) -> Floats:
+        """Centred logit of the label (M, K, Q), see `probabilities.centred_logit`."""
+        return self._statistic(centred_logit)
+
+    def _statistic(self, of: Callable[[Logits, Labels], Floats]) -> Floats:
+        """(M, K, Q); every model's logits are read once."""
         found = np.empty(self.logits.shape[:3])
+
+        def fill(model: int) -> None:
+            for rows in row_blocks(len(self.labels), int(np.prod(self.logits.shape[2:]))):
+                found[model, rows] = of(self.logits[model, rows], self.labels[rows])
+            release(self.logits)
+
         # NumPy lets go of the interpreter lock while it computes, so threads do share the work.
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            list(pool.map(lambda model: self._fill(model, found[model]), range(len(found))))
+            list(pool.map(fill, range(len(found))))
         found.flags.writeable = False
         return found
-
-    def _fill(self, model: int, found: Floats) -> None:
-        for rows in row_blocks(len(self.labels), int(np.prod(self.logits.shape[2:]))):
-            found[rows] = phi(self.logits[model, rows], self.labels[rows])
-        release(self.logits)
 
     def take(self, models: Sequence[int], logits: Logits) -> Answers:
         """Of some models only, whose `logits` are given."""
         part = Answers(logits, self.labels)
-        if "phi" in vars(self):
-            vars(part)["phi"] = self.phi[list(models)]
+        for name in ("phi", "centred"):
+            if name in vars(self):
+                vars(part)[name] = vars(self)[name][list(models)]
         return part
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -19,8 +20,9 @@ class Side:
     """`phi` of the references on one side of each row: all that trained on it (IN), or all that did not (OUT)."""
 
     count: Floats  #: (N,) references on this side
-    centre: Floats  #: (N, Q); NaN where there is none
-    squares: Floats  #: (N, Q), sum of squared residuals about the centre
+    centre: Floats  #: (N, Q), mean or median; NaN where there is none
+    mean: Floats  #: (N, Q), likewise
+    squares: Floats  #: (N, Q), sum of squared residuals about the mean
 
     @property
     def known(self) -> Mask:
@@ -42,6 +44,17 @@ class Side:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.sqrt(self.squares.sum(axis=0) / freedom), np.float64)
 
+    def packaged_deviation(self) -> float:
+        """One standard deviation of all residuals about the centres, over rows, references and queries.
+
+        About medians the residuals have a mean, which is taken out, as TensorFlow Privacy does.
+        """
+        known, count = self.known, self.count[self.known, None]
+        shift = (self.mean - self.centre)[known]
+        total = self.count.sum() * self.centre.shape[1]
+        mean = (count * shift).sum() / total
+        return float(np.sqrt((self.squares[known].sum() + (count * shift**2).sum()) / total - mean**2))
+
 
 @dataclass(frozen=True, eq=False)
 class InOut:
@@ -51,7 +64,27 @@ class InOut:
     outside: Side
 
 
-def in_out(view: TargetView, centre: Centre = "mean") -> InOut:
+class Confidences(Protocol):
+    """What `in_out` reads: a `TargetView`, or one statistic of it."""
+
+    @property
+    def phi(self) -> Floats:
+        """(N, Q)."""
+
+    @property
+    def reference_keep(self) -> Mask:
+        """(R, N)."""
+
+    @property
+    def row_blocks(self) -> Callable[[], Iterator[slice]]:
+        """Slices of rows."""
+
+    @property
+    def reference_phi_of(self) -> Callable[[slice], Floats]:
+        """(R, K, Q) of some rows."""
+
+
+def in_out(view: Confidences, centre: Centre = "mean") -> InOut:
     """Both sides of the references of `view`, row block by row block."""
     inside, outside = (_empty(view) for _ in range(2))
     for rows in view.row_blocks():
@@ -61,21 +94,19 @@ def in_out(view: TargetView, centre: Centre = "mean") -> InOut:
     return InOut(inside, outside)
 
 
-def _empty(view: TargetView) -> Side:
+def _empty(view: Confidences) -> Side:
     rows, queries = view.phi.shape
-    return Side(np.empty(rows), np.empty((rows, queries)), np.empty((rows, queries)))
+    return Side(np.empty(rows), *(np.empty((rows, queries)) for _ in range(3)))
 
 
 def _fill(side: Side, rows: slice, values: Floats, on_side: Mask, centre: Centre) -> None:
     count = on_side.sum(axis=0)
     used = on_side[:, :, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        if centre == "mean":
-            found = np.where(used, values, 0.0).sum(axis=0) / count[:, None]
-        else:
-            found = _median(values, used, count)
-    residuals = np.where(used, values - found, 0.0)
-    side.count[rows], side.centre[rows] = count, found
+        mean = np.where(used, values, 0.0).sum(axis=0) / count[:, None]
+    residuals = np.where(used, values - mean, 0.0)
+    side.count[rows], side.mean[rows] = count, mean
+    side.centre[rows] = mean if centre == "mean" else _median(values, used, count)
     side.squares[rows] = np.square(residuals, out=residuals).sum(axis=0)
 
 
@@ -104,6 +135,6 @@ def completed(sides: InOut, view: TargetView) -> InOut:
     else:
         gap = inside.centre[inside.known].mean(axis=0) - outside.centre[outside.known].mean(axis=0)
     return InOut(
-        Side(inside.count, np.where(inside.known[:, None], inside.centre, outside.centre + gap), inside.squares),
-        Side(outside.count, np.where(outside.known[:, None], outside.centre, inside.centre - gap), outside.squares),
+        replace(inside, centre=np.where(inside.known[:, None], inside.centre, outside.centre + gap)),
+        replace(outside, centre=np.where(outside.known[:, None], outside.centre, inside.centre - gap)),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_audit.attacks.membership_attack import Floats, MembershipAttack, Needs, TargetView
 from fer_audit.attacks.probabilities import log_probability
+from fer_audit.attacks.threshold_attack import ThresholdParameters
 
 
 class LossThreshold(MembershipAttack):
@@ -23,6 +24,15 @@ class LossThreshold(MembershipAttack):
     needs: ClassVar[Needs] = Needs()
     scores_rows_apart = True
 
+    class Params(ThresholdParameters):
+        """Parameters of the attack."""
+
+    params: Params
+
     def infer(self, view: TargetView) -> Floats:
         """Mean log-probability of the label (N,)."""
         return np.asarray(log_probability(view.phi).mean(axis=1), np.float64)
+
+    def thresholds_by_class(self) -> bool:
+        """As the parameter says."""
+        return self.params.per_class

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
+from fer_audit.attacks import attack_model
 from fer_audit.attacks.membership_attack import AttackParameters, Floats, MembershipAttack, Needs, TargetView
 from fer_audit.attacks.probabilities import softmax
-from fer_audit.attacks.signals import Mask
+
+Index = npt.NDArray[np.intp]
 
 
 class ShadowMia(MembershipAttack):
@@ -29,61 +32,47 @@ class ShadowMia(MembershipAttack):
     class Params(AttackParameters):
         """Parameters of the shadow model attack."""
 
-        classifier: Literal["logistic-regression", "random-forest"] = Field(
+        classifier: attack_model.Classifier = Field(
             "logistic-regression", description="the attack model, by scikit-learn"
         )
         features: Literal["sorted-probabilities", "probabilities", "sorted-log-probabilities"] = Field(
             "sorted-probabilities", description="what the attack model sees of an output"
         )
         min_rows: int = Field(20, ge=1, description="outputs of members, and of non-members, for a class's own model")
+        max_rows: int = Field(100_000, ge=100, description="reference outputs that an attack model learns from at most")
         seed: int = Field(0, ge=0, le=2**32 - 1, description="of the random forest")
 
     params: Params
 
     def infer(self, view: TargetView) -> Floats:
         """Probability of membership (N,) by the attack model of each row's class."""
-        features, shadow = self._features(view.logits), self._features(view.references)
-        scores, shared = np.empty(len(view.labels)), None
+        features, scores, shared = self._features(view.logits), np.empty(view.rows), None
         for label in np.unique(view.labels):
-            rows = view.labels == label
+            rows = np.flatnonzero(view.labels == label)
             members = view.reference_keep[:, rows]
             fewest = min(np.count_nonzero(members), np.count_nonzero(~members))
             if fewest >= self.params.min_rows:
-                model = self._fit(shadow[:, rows], members)
+                model = self._fit(view, rows)
             else:
                 view.note(
                     f"class {label}: only {fewest} reference outputs of members or of non-members (needs "
                     f"{self.params.min_rows}), so the attack model over all classes scores it"
                 )
-                shared = model = shared or self._fit(shadow, view.reference_keep)
+                shared = model = shared or self._fit(view, np.arange(view.rows))
             scores[rows] = model.predict_proba(features[rows])[:, 1]
         return scores
 
+    def _fit(self, view: TargetView, rows: Index) -> Any:
+        """An attack model for the references' outputs on some rows."""
+        params = self.params
+        outputs, members = attack_model.outputs(view, rows, self._features, max_rows=params.max_rows)
+        return attack_model.fit(outputs, members, params.classifier, max_rows=params.max_rows, seed=params.seed)
+
     def _features(self, logits: Floats) -> Floats:
-        """Features (..., Q * C) of `logits` (..., Q, C)."""
+        """Features (K, Q * C) of `logits` (K, Q, C)."""
         found = softmax(logits)
         if self.params.features != "probabilities":
             found = np.sort(found, axis=-1)[..., ::-1]
         if self.params.features == "sorted-log-probabilities":
             found = np.log(np.maximum(found, np.finfo(np.float64).tiny))
-        return found.reshape(*found.shape[:-2], -1)
-
-    def _fit(self, features: Floats, keep: Mask) -> Any:
-        """An attack model for reference outputs (R, K, F) and their membership (R, K)."""
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        x, y = features.reshape(-1, features.shape[-1]), keep.reshape(-1)
-        # In one order, whatever the order of rows and references was: the same data then give the same model.
-        order = np.lexsort((y, *x.T))
-        return make_pipeline(StandardScaler(), self._classifier()).fit(x[order], y[order])
-
-    def _classifier(self) -> Any:
-        if self.params.classifier == "random-forest":
-            from sklearn.ensemble import RandomForestClassifier
-
-            return RandomForestClassifier(n_estimators=100, min_samples_leaf=20, random_state=self.params.seed)
-        from sklearn.linear_model import LogisticRegression
-
-        # Many rows, few features: Newton's steps need a tenth of the time of the default solver and converge further.
-        return LogisticRegression(solver="newton-cholesky", max_iter=200)
+        return found.reshape(len(found), -1)

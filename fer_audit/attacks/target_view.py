@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fer_audit.attacks.answers import Answers, Floats, Labels, row_blocks
 from fer_audit.attacks.signals import Mask, Signals, read_only
+from fer_audit.errors import SignalsError
 
 
 class TargetView:
@@ -68,6 +69,10 @@ class TargetView:
         """(R, N, Q, C) logits of the references."""
         return _part(self._pool.logits, self._references, self._queries)
 
+    def reference_logits(self, reference: int) -> Floats:
+        """(N, Q, C) of one reference, which takes less memory than all."""
+        return _frozen(self._pool.logits[self._references[reference]][:, self._queries])
+
     @cached_property
     def phi(self) -> Floats:
         """Logit-scaled confidence of the target (N, Q), see `probabilities.phi`."""
@@ -81,6 +86,15 @@ class TargetView:
     def reference_phi_of(self, rows: slice) -> Floats:
         """Part of `reference_phi` (R, K, Q)."""
         return _part(self._pool.phi[:, rows], self._references, self._queries)
+
+    @cached_property
+    def centred(self) -> Floats:
+        """Centred logit of the label (N, Q) of the target, see `probabilities.centred_logit`."""
+        return read_only(self._pool.centred[self._target][:, self._queries])
+
+    def reference_centred_of(self, rows: slice) -> Floats:
+        """The references' centred logits of some rows (R, K, Q)."""
+        return _part(self._pool.centred[:, rows], self._references, self._queries)
 
     def row_blocks(self) -> Iterator[slice]:
         """Slices of rows of which `reference_phi_of` fits the processor's cache."""
@@ -107,6 +121,17 @@ class TargetView:
     def reference_population_phi(self) -> Floats | None:
         """(R, Z, Q')."""
         return None if self._population is None else _part(self._population.phi, self._references, self._shared)
+
+    def shared_phi(self) -> tuple[Floats, Floats]:
+        """Confidence of the target on the rows (N, Q') and on the population (Z, Q'), for the queries that both have.
+
+        Raises SignalsError where there is no population; an attack that needs one is never run without.
+        """
+        if self.population_phi is None:
+            raise SignalsError("there is no population: rows that no model trained on")
+        if len(self.population_queries) < len(self._queries):
+            self.note("the population was asked fewer queries than the rows; only those that both have were used")
+        return self.phi[:, self.population_queries], self.population_phi
 
     @property
     def _shared(self) -> list[int]:

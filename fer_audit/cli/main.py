@@ -13,6 +13,7 @@ import fer_audit
 COMMANDS = {
     "run": "train what is missing, attack it, and write the report",
     "plan": "show what a run would do, without doing it",
+    "attack": "attack what models answered, whoever trained them, and write the report",
     "report": "write the report again from finished results",
     "list": "show the plug-ins and their parameters",
     "store": "show, check and prune what finished runs have kept",

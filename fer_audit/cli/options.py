@@ -23,12 +23,12 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reports(parser: argparse.ArgumentParser) -> None:
+def add_reports(parser: argparse.ArgumentParser, name: str = "<name of the grid>") -> None:
     """Where reports are written."""
     parser.add_argument(
         "--reports",
         type=Path,
         default=Path("reports"),
         metavar="DIR",
-        help="reports go to DIR/<name of the grid> (default: reports)",
+        help=f"reports go to DIR/{name} (default: reports)",
     )

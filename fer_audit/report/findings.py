@@ -12,9 +12,12 @@ from statistics import NormalDist
 from typing import Literal
 
 from fer_audit.report.naming import attack_name, cell_name, several_seeds
-from fer_audit.report.numbers import decimal, percent, short, with_interval
-from fer_audit.report.strongest import strongest_attack
-from fer_audit.results import AttackResult, Cell, Estimate, Results
+from fer_audit.report.numbers import decimal, loss, p_value, percent, share, short, with_interval
+from fer_audit.report.slices import group_name
+from fer_audit.report.strongest import strongest_attack, strongest_attacks
+from fer_audit.results import AttackResult, Cell, Estimate, Results, Slice
+
+SIGNIFICANT = 0.05
 
 Tone = Literal["good", "bad", "open", "plain"]
 Pair = tuple[Cell, Cell]  #: of a cell and the one that it is compared with
@@ -34,6 +37,8 @@ def findings(results: Results) -> list[Finding]:
     found = (
         _coverage(results),
         _leakage(results),
+        _slices(results),
+        _epsilon(results),
         _accuracy(results),
         _augmentation_leakage(results),
         _augmentation_accuracy(results),
@@ -93,7 +98,8 @@ def _leak(results: Results, attacked: list[Cell], leaky: list[Cell], comparisons
     rest = len(attacked) - len(leaky)
     silent = f" For {_others(rest)} no leak can be shown, which is no proof that nothing leaks." if rest else ""
     text = (
-        f"An attack does better than chance on them even after each interval is widened for {comparisons} comparisons."
+        "An attack does better than chance on them even after each interval is widened for "
+        f"{_count(comparisons, 'comparison')}."
     )
     title = f"Membership leaks from {len(leaky)} of {_count(len(attacked), 'attacked cell')}"
     return Finding(title, text + highest + silent, "bad")
@@ -101,6 +107,50 @@ def _leak(results: Results, attacked: list[Cell], leaky: list[Cell], comparisons
 
 def _attack_text(cell: Cell, attack: AttackResult) -> str:
     return f"{attack_name(cell, attack)} with AUC {with_interval(attack.auc, decimal)}"
+
+
+def _slices(results: Results) -> Finding | None:
+    """Groups that differ from all other rows; p-values are corrected once more for the number of attacks looked at."""
+    looked = [(cell, attack) for cell in results.cells for attack in strongest_attacks(cell) if attack.slices]
+    tested = [(cell, attack, one) for cell, attack in looked for one in attack.slices if one.p_adjusted is not None]
+    differ = [found for found in tested if (found[2].p_adjusted or 0.0) * len(looked) < SIGNIFICANT]
+    if not differ:
+        return None
+    cell, attack, one = max(differ, key=lambda found: found[2].difference.value or 0.0)
+    more = one.difference.value or 0.0
+    rest, p = (one.auc.value or 0.0) - more, p_value(one.p_adjusted or 0.0)
+    text = (
+        f"{_attacked(results, cell, attack)} does {'better' if more > 0 else 'worse'} on {_group(results, one)}: "
+        f"AUC {with_interval(one.auc, decimal)} against {decimal(rest)} on all others, adjusted p {p}. "
+        f"{len(differ)} of {_count(len(tested), 'group')} differ from all others after correction."
+    )
+    if more > 0 and (one.auc.low or 0.0) > 0.5:
+        return Finding("Some rows are exposed more than others", text, "bad")
+    return Finding("The attack does not do equally well on all rows", text, "plain")
+
+
+def _group(results: Results, one: Slice) -> str:
+    return f"{one.family} \u201c{group_name(results, one)}\u201d"
+
+
+def _attacked(results: Results, cell: Cell, attack: AttackResult) -> str:
+    return f"On {_name(results, cell)}, {attack_name(cell, attack)}"
+
+
+def _epsilon(results: Results) -> Finding | None:
+    every = [(cell, attack) for cell in results.cells if cell.privacy for attack in cell.privacy.attacks]
+    proved = [found for found in every if found[1].epsilon.lower_bound > 0]
+    if not proved:
+        return None
+    cell, attack = max(proved, key=lambda found: found[1].epsilon.lower_bound)
+    bound = attack.epsilon
+    chosen = f", the largest of {len(every)} bounds and not corrected for having been picked" if len(every) > 1 else ""
+    known = f"for each {bound.unit} (delta {bound.delta:g}, {share(bound.confidence)} confidence{chosen})"
+    text = (
+        f"{_attacked(results, cell, attack)} refutes any epsilon below {loss(bound.lower_bound)} {known}. "
+        f"The decisions could not have proved more than {loss(bound.cap)}."
+    )
+    return Finding("A least privacy loss is proved", text, "plain")
 
 
 def _accuracy(results: Results) -> Finding | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_audit.report.naming import cell_name, several_seeds
+from fer_audit.report.naming import answers_only, cell_name, several_seeds
 from fer_audit.report.numbers import Form, decimal, integer, interval, percent, short
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.results import Cell, Estimate, Results
@@ -22,7 +22,8 @@ class Tile:
 
 def headline(results: Results) -> list[Tile]:
     """The tiles for which there is a number."""
-    tiles = (_cells(results), _accuracy(results), _leakage(results), _cost(results))
+    first = _audited(results) if answers_only(results) else _cells(results)
+    tiles = (first, _accuracy(results), _leakage(results), _cost(results))
     return [tile for tile in tiles if tile is not None]
 
 
@@ -31,6 +32,12 @@ def _cells(results: Results) -> Tile:
     data = results.dataset
     note = f"{integer(data.pool.rows)} train and {integer(data.test.rows)} test images of {len(data.classes)} classes"
     return Tile("Cells done", f"{done} of {len(results.cells)}", note=note)
+
+
+def _audited(results: Results) -> Tile:
+    pool, classes = results.dataset.pool, len(results.dataset.classes)
+    people = f", {integer(pool.subjects)} people" if pool.subjects else ""
+    return Tile("Rows audited", integer(pool.rows), note=f"{classes} classes{people}")
 
 
 def _accuracy(results: Results) -> Tile | None:

@@ -7,19 +7,24 @@ from fer_audit.results import AttackResult, Cell, Results
 CLEAN = "clean labels"
 
 
+def answers_only(results: Results) -> bool:
+    """Whether only the answers of models were audited, so that nothing is known of images, training and costs."""
+    return results.dataset.image_size is None
+
+
 def several_seeds(results: Results) -> bool:
     """Whether cells must be told apart by their seed."""
     return len({cell.seed for cell in results.cells}) > 1
 
 
 def labels_name(cell: Cell) -> str:
-    """What was done to the labels."""
-    return CLEAN if cell.label_attack_plugin is None else cell.label_attack
+    """What was done to the labels; empty where that is not known."""
+    return CLEAN if cell.label_attack_plugin is None and cell.label_attack else cell.label_attack
 
 
 def within_model(cell: Cell, seeds: bool) -> list[str]:
     """The parts that tell a cell from others of its model."""
-    parts = [cell.augmentation]
+    parts = [cell.augmentation] if cell.augmentation else []
     if cell.label_attack_plugin is not None:
         parts.append(cell.label_attack)
     if seeds:
@@ -30,6 +35,11 @@ def within_model(cell: Cell, seeds: bool) -> list[str]:
 def cell_name(cell: Cell, seeds: bool) -> str:
     """A cell in one line."""
     return " \u00b7 ".join([cell.model, *within_model(cell, seeds)])
+
+
+def chain_name(cell: Cell) -> str:
+    """Model and augmentation of a cell."""
+    return " \u00b7 ".join(part for part in (cell.model, cell.augmentation) if part)
 
 
 def models(results: Results) -> list[str]:

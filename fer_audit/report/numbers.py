@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fer_audit.results import Estimate
+from fer_audit.results import Estimate, Results
 
 DASH = "\u2013"  #: between the ends of an interval
+MINUS = "\u2212"
 THIN = "\u202f"  #: narrow no-break space, before a unit
 UNKNOWN = "\u2014"  #: where there is no number
 
@@ -20,12 +21,33 @@ def percent(value: float, digits: int = 1) -> str:
 
 def decimal(value: float) -> str:
     """A number between -1 and 1 with three digits, such as an AUC."""
-    return f"{value:.3f}"
+    return f"{value:.3f}".replace("-", MINUS)
 
 
 def signed(value: float) -> str:
     """A difference in percentage points, with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "\u2212")
+    return f"{100 * value:+.1f}".replace("-", MINUS)
+
+
+def p_value(value: float) -> str:
+    """A p-value with three decimals."""
+    return "<\u202f0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def confidence(results: Results) -> str:
+    """The confidence of the intervals, such as `95 %`."""
+    known = (attack.auc.confidence for cell in results.cells if cell.privacy for attack in cell.privacy.attacks)
+    return share(next(known, 0.95))
+
+
+def share(value: float) -> str:
+    """A share in percent without zeros at its end, such as `1 %` or `0.1 %`."""
+    return f"{100 * value:.6g}{THIN}%"
+
+
+def loss(epsilon: float) -> str:
+    """A privacy loss; a bound of 0 proves nothing."""
+    return f"{epsilon:.2f}" if epsilon else "0"
 
 
 def integer(value: int) -> str:
@@ -63,6 +85,8 @@ def interval(estimate: Estimate, form: Form = percent) -> str:
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return ""
     low, high = form(estimate.low), form(estimate.high)
+    if low.startswith(MINUS):
+        return f"{low} to {high}"
     unit = f"{THIN}%"
     return f"{low.removesuffix(unit) if high.endswith(unit) else low}{DASH}{high}"
 

@@ -15,14 +15,17 @@ from markupsafe import Markup
 
 from fer_audit.report import numbers, tables
 from fer_audit.report.charts.chart import Chart, Variant
+from fer_audit.report.exposure import exposure_table
 from fer_audit.report.findings import findings
 from fer_audit.report.headline import headline
-from fer_audit.report.naming import cell_name, several_seeds
+from fer_audit.report.naming import answers_only, cell_name, several_seeds
 from fer_audit.report.pictures import Picture, pictures
-from fer_audit.report.sections import DETAILED, sections
+from fer_audit.report.sections import DETAILED, cut, sections
+from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
 from fer_audit.report.table import Table
 from fer_audit.report.tidy import tidy_csv
-from fer_audit.results import Results, RunRecord, read_results, read_run, write_text
+from fer_audit.report.transferred import transferred_table
+from fer_audit.results import Privacy, Results, RunRecord, read_results, read_run, write_text
 
 _PACKAGE = "fer_audit.report"
 _SCRIPTS = {
@@ -58,7 +61,12 @@ def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> 
         tables=_tables(results, run),
         pictures=shown,
         undone=_undone(results),
-        detailed=DETAILED,
+        answers_only=answers_only(results),
+        subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
+        correction=correction(results),
+        cut_slices=cut(sliced_cells(results), DETAILED, "cells are shown"),
+        cut_files=cut(sum(found.records is not None for found in _privacies(results)), DETAILED, "files are linked"),
+        confidence=numbers.confidence(results),
         payload=_embedded({chart.id: _drawing(chart) for chart in parts.charts()}),
         style=Markup(_resource("templates/page.css")),  # noqa: S704
         **{name: Markup(text) for name, text in scripts.items()},  # noqa: S704
@@ -70,12 +78,20 @@ def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
     made = (
         tables.cells_table(results, run),
         tables.decisions_table(results),
+        transferred_table(results),
+        slices_table(results, DETAILED),
+        canaries_table(results, DETAILED),
+        exposure_table(results, DETAILED),
         tables.memorisation_table(results),
         tables.cost_table(results, run),
         tables.splits_table(results),
         tables.corruption_table(results),
     )
     return {table.id: table for table in made}
+
+
+def _privacies(results: Results) -> list[Privacy]:
+    return [cell.privacy for cell in results.cells if cell.privacy]
 
 
 def _undone(results: Results) -> list[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ from fer_audit.report.charts.roc import attack_roc
 from fer_audit.report.charts.target_auc import target_auc
 from fer_audit.report.charts.tradeoff import TITLES, tradeoff
 from fer_audit.report.naming import attacks, cell_name, models, several_seeds
+from fer_audit.report.numbers import confidence
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.results import Cell, Results
 
@@ -63,7 +64,7 @@ def _tradeoff(results: Results) -> list[Chart]:
         return []
     reading = (
         "Each mark is a cell: higher is more accurate, further right leaks more, larger needs more MACs. "
-        "Bars are 95 % intervals; marks whose bars overlap may well be equal."
+        f"Bars are {confidence(results)} intervals; marks whose bars overlap may well be equal."
     )
     variants = [Variant(measure, title, tradeoff(results, measure)) for measure, title in reversed(TITLES.items())]
     return [Chart("tradeoff", "Accuracy against leakage", reading, tuple(variants), "measure", height=470)]
@@ -164,7 +165,7 @@ def _per_cell(
 ) -> list[Chart]:
     seeds = several_seeds(results)
     variants = tuple(Variant(cell.id, cell_name(cell, seeds), figure(cell)) for cell in cells[:DETAILED])
-    reading += _cut(len(cells), DETAILED, "cells can be chosen")
+    reading += cut(len(cells), DETAILED, "cells can be chosen")
     return [Chart(name, title, reading, variants, "cell", height)] if variants else []
 
 
@@ -176,11 +177,11 @@ def _per_model(
         rows = sum(cell.model == model and cell.privacy is not None for cell in results.cells)
         if rows:
             size = forest.height(results, rows, series)
-            note = _cut(rows, forest.ROWS, "cells of a model are drawn; the tables have all")
+            note = cut(rows, forest.ROWS, "cells of a model are drawn; the tables have all")
             found.append(chart(f"{name}-{place}", model, reading + note, figure(results, model), size))
     return found
 
 
-def _cut(there: int, shown: int, what: str) -> str:
-    """What a chart says where it can't show everything."""
+def cut(there: int, shown: int, what: str) -> str:
+    """What a chart or table says where it can't show everything."""
     return f" The first {shown} of {there:,} {what}." if there > shown else ""

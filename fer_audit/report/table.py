@@ -36,6 +36,7 @@ class Entry:
     note: str = ""  #: below the text, small
     bar: Bar | None = None
     tone: str = ""
+    link: str = ""  #: a relative path
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fer_audit.report.naming import attack_name, cell_name, labels_name, several_seeds
-from fer_audit.report.numbers import UNKNOWN, decimal, percent, short, signed
+from fer_audit.report.naming import answers_only, attack_name, cell_name, chain_name, labels_name, several_seeds
+from fer_audit.report.numbers import UNKNOWN, decimal, loss, percent, share, short, signed
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.report.table import Bar, Column, Entry, Table, count, measured, number, scale_of, words
-from fer_audit.results import AttackResult, Cell, Cost, Estimate, Latency, Privacy, Results, RunRecord, SplitSummary
+from fer_audit.results import (
+    AttackResult,
+    Cell,
+    Cost,
+    EpsilonBound,
+    Estimate,
+    Latency,
+    Privacy,
+    Results,
+    RunRecord,
+    SplitSummary,
+)
 
 _TONES = {"done": "good", "failed": "bad", "missing": "open"}
 
@@ -44,6 +55,10 @@ _DECISION_COLUMNS = (
     Column("TPR at 1\u202f% FPR", "share of members found while at most 1 % of non-members are accused"),
     Column("TPR at 0.1\u202f% FPR", "share of members found while at most 0.1 % of non-members are accused"),
 )
+_EPSILON = (
+    "lower bound: at {confidence} confidence, no (epsilon, {deltas})-guarantee with a smaller epsilon can hold for "
+    "single rows or, where people have several, for people; the cap is the most that so few decisions could prove"
+)
 
 
 def cells_table(results: Results, run: RunRecord | None) -> Table:
@@ -57,11 +72,14 @@ def cells_table(results: Results, run: RunRecord | None) -> Table:
 
 def _lean(results: Results, table: Table) -> Table:
     """The table without its seed column where all cells have the same seed."""
-    if several_seeds(results):
-        return table
-    place = [column.title for column in table.columns].index("Seed")
-    rows = tuple(row[:place] + row[place + 1 :] for row in table.rows)
-    return replace(table, columns=table.columns[:place] + table.columns[place + 1 :], rows=rows)
+    return table if several_seeds(results) else _without(table, "Seed")
+
+
+def _without(table: Table, *titles: str) -> Table:
+    """The table without the columns of these titles."""
+    kept = [place for place, column in enumerate(table.columns) if column.title not in titles]
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
 
 
 class _Scales:
@@ -118,14 +136,22 @@ def decisions_table(results: Results) -> Table:
         for attack in cell.privacy.attacks
     ]
     caption = "Membership decisions at the threshold that the reference models chose"
-    return Table("decisions", caption, _DECISION_COLUMNS, tuple(rows), tools=True)
+    columns = (*_DECISION_COLUMNS, _epsilon_column(results))
+    return Table("decisions", caption, columns, tuple(rows), tools=True)
+
+
+def _epsilon_column(results: Results) -> Column:
+    found = [attack.epsilon for cell in results.cells if cell.privacy for attack in cell.privacy.attacks]
+    deltas = " or ".join(dict.fromkeys(f"{bound.delta:g}" for bound in found)) or "delta"
+    confidence = " or ".join(dict.fromkeys(share(bound.confidence) for bound in found))
+    return Column("epsilon \u2265", _EPSILON.format(confidence=confidence, deltas=deltas))
 
 
 def _decision_row(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry, ...]:
     found = attack.confusion
     return (
-        words(f"{cell.model} \u00b7 {cell.augmentation}", _labels_and_seed(cell, seeds)),
-        words(attack_name(cell, attack), attack.threat_model),
+        words(chain_name(cell), _labels_and_seed(cell, seeds)),
+        words(attack_name(cell, attack), _threat(attack)),
         measured(attack.auc, decimal),
         number(attack.auc_spread, decimal),
         *(count(value) for value in (found.tp, found.fp, found.fn, found.tn)),
@@ -133,11 +159,21 @@ def _decision_row(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry,
         measured(attack.fnr),
         measured(attack.advantage, decimal),
         *(measured(attack.tpr_at_fpr.get(level)) for level in ("0.01", "0.001")),
+        _bound(attack.epsilon),
     )
 
 
+def _threat(attack: AttackResult) -> str:
+    return attack.threat_model if attack.unit == "row" else f"about whole subjects; {attack.threat_model}"
+
+
+def _bound(epsilon: EpsilonBound) -> Entry:
+    return Entry(loss(epsilon.lower_bound), epsilon.lower_bound, f"cap {loss(epsilon.cap)}, by {epsilon.unit}")
+
+
 def _labels_and_seed(cell: Cell, seeds: bool) -> str:
-    return f"{labels_name(cell)} \u00b7 seed {cell.seed}" if seeds else labels_name(cell)
+    parts = [labels_name(cell), f"seed {cell.seed}" if seeds else ""]
+    return " \u00b7 ".join(part for part in parts if part)
 
 
 def memorisation_table(results: Results) -> Table:
@@ -157,7 +193,8 @@ def memorisation_table(results: Results) -> Table:
         if cell.privacy is not None
     ]
     caption = "Mean accuracy of the privacy models, against the given labels"
-    return Table("memorisation", caption, columns, tuple(rows), tools=True)
+    table = Table("memorisation", caption, columns, tuple(rows), tools=True)
+    return _without(table, "Test split", "Utility model, train") if answers_only(results) else table
 
 
 def _memorisation(privacy: Privacy) -> tuple[Entry, ...]:
@@ -208,10 +245,13 @@ def _cost_row(cost: Cost, speed: Latency | None, most: int) -> tuple[Entry, ...]
 def splits_table(results: Results) -> Table:
     """Rows of each split and class."""
     data = results.dataset
-    splits = (("Pool (train)", data.pool), ("Test", data.test), ("Population", data.population))
-    columns = [Column("Split", numeric=False), Column("Images"), Column("Subjects"), *map(Column, data.classes)]
+    splits = [("Pool (train)", data.pool), ("Test", data.test), ("Population", data.population)]
+    what = "Images"
+    if answers_only(results):
+        splits, what = [("Pool", data.pool), ("Population", data.population)], "Rows"
+    columns = [Column("Split", numeric=False), Column(what), Column("Subjects"), *map(Column, data.classes)]
     rows = [_split_row(name, split) for name, split in splits]
-    return Table("splits", "Images of each split and class", tuple(columns), tuple(rows))
+    return Table("splits", f"{what} of each split and class", tuple(columns), tuple(rows))
 
 
 def _split_row(name: str, split: SplitSummary) -> tuple[Entry, ...]:

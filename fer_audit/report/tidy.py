@@ -76,6 +76,7 @@ def _attack(attack: AttackResult | None) -> Row:
         "attack": attack.attack.name if attack else None,
         "attack_params": json.dumps(attack.attack.params, sort_keys=True) if attack else None,
         "threat_model": attack.threat_model if attack else None,
+        "unit": attack.unit if attack else None,
         **_estimate("auc", attack.auc if attack else None),
         "auc_spread": attack.auc_spread if attack else None,
     }
@@ -85,7 +86,20 @@ def _attack(attack: AttackResult | None) -> Row:
         row |= _estimate(name, getattr(attack, name) if attack else None)
     for level in TPR_LEVELS:
         row |= _estimate(f"tpr_at_fpr_{level}", attack.tpr_at_fpr.get(level) if attack else None)
-    return row
+    for level in TPR_LEVELS:
+        done = attack.transferred.get(level) if attack else None
+        row |= _estimate(f"fpr_for_{level}", done.fpr if done else None)
+        row |= _estimate(f"tpr_for_{level}", done.tpr if done else None)
+    return row | _epsilon(attack) | {"record_stability": attack.record_stability if attack else None}
+
+
+def _epsilon(attack: AttackResult | None) -> Row:
+    return {
+        "epsilon_lower_bound": attack.epsilon.lower_bound if attack else None,
+        "epsilon_cap": attack.epsilon.cap if attack else None,
+        "epsilon_delta": attack.epsilon.delta if attack else None,
+        "epsilon_unit": attack.epsilon.unit if attack else None,
+    }
 
 
 def _estimate(name: str, estimate: Estimate | None) -> Row:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import platform
+import shutil
 import traceback
 from collections.abc import Mapping
 from importlib import metadata
@@ -35,6 +36,7 @@ from fer_audit.results import (
     Utility,
 )
 from fer_audit.runner.privacy import measure_privacy, read_answers
+from fer_audit.runner.records import RECORDS, write_records
 from fer_audit.runner.sheets import write_sheets
 from fer_audit.specs import PluginIdentity, cost_key
 from fer_audit.store import Store, array_digest
@@ -46,7 +48,9 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "imgaug", 
 def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path, console: Console) -> Results:
     """The results of everything in the store that `plan` wants; `failures` explains what is absent."""
     with console.status("attacking") if console.is_terminal else contextlib.nullcontext():
-        cells = [_collect_cell(plan, store, cell, failures) for cell in plan.cells]
+        old = folder / RECORDS
+        shutil.rmtree(old, ignore_errors=True)
+        cells = [_collect_cell(plan, store, cell, failures, folder) for cell in plan.cells]
     return Results(
         grid=plan.grid.name,
         include_images=plan.grid.include_images,
@@ -58,7 +62,7 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
     )
 
 
-def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str]) -> Cell:
+def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str], folder: Path) -> Cell:
     wanted = (cell.utility, *cell.privacy)
     failed = next((key for key in wanted if key in failures), None)
     absent = next((key for key in wanted if not _whole(plan, store, key)), None)
@@ -69,7 +73,7 @@ def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping
     privacy = None
     if status == "done" and cell.keep is not None:
         try:
-            privacy = _privacy(plan, store, cell, cell.keep)
+            privacy = _privacy(plan, store, cell, cell.keep, folder)
         except FerAuditError as problem:
             status, error = "failed", str(problem)
         except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
@@ -117,8 +121,9 @@ def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
     )
 
 
-def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_]) -> Privacy:
-    return measure_privacy(
+def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path) -> Privacy:
+    """What the attacks found; the exposure of each row goes to a csv of its own, which only row numbers tie to
+    people.""" privacy, records = measure_privacy(
         store,
         plan.attacks,
         plan.data,
@@ -127,6 +132,16 @@ def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.b
         jobs=[plan.trainings[key].job for key in cell.privacy],
         seed=cell.seed,
     )
+    if not records:
+        return privacy
+    names, given = plan.data.classes, cell.labels.given
+    columns = {
+        "label": [names[label] for label in given],
+        "corrupted": (given != np.asarray(plan.data.pool.labels)).tolist(),
+    }
+    file = f"{RECORDS}/{plan.cells.index(cell)}.csv"
+    write_records(folder / file, records, columns)
+    return privacy.model_copy(update={"records": file})
 
 
 def _record(identity: PluginIdentity) -> PluginRecord:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.attacks.audit import audit
+from fer_audit.attacks.audit import Audited, audited
 from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.attacks.records import Records
 from fer_audit.attacks.signals import Signals
 from fer_audit.data.dataset import FaceData
 from fer_audit.metrics.accuracy import mean_accuracy
@@ -29,8 +31,15 @@ def measure_privacy(
     given: npt.NDArray[np.int64],
     jobs: Sequence[TrainingJob],
     seed: int,
-) -> Privacy:
-    """What `attacks` make of the models of `jobs`, which trained on the rows in `keep` (M, N) with `given` (N,)."""
+) -> tuple[Privacy, dict[str, Records]]:
+    """What `attacks` make of the models of `jobs`, which trained on the rows in `keep` (M, N) with `given` (N,).
+
+    Rows are sliced by class, subject size, the dataset's attributes, and by whether their label was corrupted.
+    """
+    slices: dict[str, Sequence[str]] = dict(data.pool.attributes)
+    corrupted = given != np.asarray(data.pool.labels)
+    if corrupted.any():
+        slices["labels"] = np.where(corrupted, "corrupted", "clean").tolist()
     trainings, queries = [job.training.key for job in jobs], jobs[0].queries
     logits, population = read_answers(store, jobs, "pool"), read_answers(store, jobs, "population")
     test = np.stack([np.load(store.path(*job.fit) / "test.npy") for job in jobs])
@@ -46,15 +55,17 @@ def measure_privacy(
     )
     correct = logits[:, :, 0].argmax(axis=2) == given
     tested = test.argmax(axis=2) == np.asarray(data.test.labels)
-    return Privacy(
+    found = [_attack_once(store, attack, signals, slices, jobs, seed) for attack in attacks]
+    privacy = Privacy(
         trainings=trainings,
         references=len(jobs) - 2,
         queries=list(queries),
         member_accuracy=mean_accuracy(correct, keep, data.pool.subjects),
         nonmember_accuracy=mean_accuracy(correct, ~keep, data.pool.subjects),
         test_accuracy=mean_accuracy(tested, np.ones_like(tested), data.test.subjects),
-        attacks=[_attack_once(store, attack, signals, jobs, seed) for attack in attacks],
+        attacks=[one.result for one in found],
     )
+    return privacy, {repr(attack): one.records for attack, one in zip(attacks, found, strict=True)}
 
 
 def read_answers(store: Store, jobs: Sequence[TrainingJob], split: str) -> npt.NDArray[np.float32]:
@@ -72,20 +83,36 @@ def read_losses(store: Store, jobs: Sequence[TrainingJob], labels: str) -> npt.N
 
 
 def _attack_once(
-    store: Store, attack: MembershipAttack, signals: Signals, jobs: Sequence[TrainingJob], seed: int
-) -> AttackResult:
+    store: Store,
+    attack: MembershipAttack,
+    signals: Signals,
+    slices: Mapping[str, Sequence[str]],
+    jobs: Sequence[TrainingJob],
+    seed: int,
+) -> Audited:
     """The result of one attack, from the store where the same signals met the same code before."""
     code = [package_digest("fer_audit.attacks"), package_digest("fer_audit.metrics"), RESULTS_SCHEMA]
     code += [metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")]
     arrays = (signals.labels, signals.keep, signals.subjects, signals.population_labels)
     labels = [None if array is None else array_digest(array) for array in arrays]
+    groups = {name: array_digest(np.array(values, np.str_)) for name, values in slices.items()}
     seen = [artefact for job in jobs for artefact in job.answers()]
     if attack.needed().loss_trace:
         seen += [job.trace(array_digest(signals.labels)) for job in jobs]
-    key = content_key([attack.identity(), seen, labels, seed, code])
-    known = store.read_json("attacks", key)
-    if known is not None:
-        return AttackResult.model_validate(known)
-    result = audit(signals, [attack], seed=seed)[0]
-    store.write_json("attacks", key, result.model_dump(mode="json"), title=repr(attack), uses=seen)
-    return result
+    name = ("attacks", content_key([attack.identity(), seen, labels, groups, seed, code]))
+    if store.has(*name):
+        return _read(store.path(*name))
+    found = audited(signals, [attack], slices=slices, seed=seed)[0]
+    store.write(*name, lambda folder: _write(folder, found), title=repr(attack), uses=seen)
+    return found
+
+
+def _write(folder: Path, found: Audited) -> None:
+    (folder / "result.json").write_text(found.result.model_dump_json(), encoding="utf-8")
+    np.savez(folder / "records.npz", **found.records.arrays())
+
+
+def _read(folder: Path) -> Audited:
+    result = AttackResult.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
+    with np.load(folder / "records.npz") as file:
+        return Audited(result, Records(**{name: file[name] for name in file.files}))

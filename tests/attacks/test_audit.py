@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fer_audit.attacks import MembershipAttack, Signals, audit, create
-from fer_audit.attacks.audit import BOTH_ROLES, counts_tell_membership, mean_roc, references_of
+from fer_audit.attacks.attacked import counts_tell_membership, references_of
+from fer_audit.attacks.audit import BOTH_ROLES, mean_roc
 from fer_audit.attacks.membership_attack import Needs, TargetView
 from fer_audit.errors import SignalsError
 from fer_audit.metrics.membership import auc, best_threshold, roc

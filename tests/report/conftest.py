@@ -16,6 +16,7 @@ from fer_audit.results import (
     Cost,
     DatasetSummary,
     Epoch,
+    EpsilonBound,
     Estimate,
     ImageSheet,
     Latency,
@@ -25,8 +26,10 @@ from fer_audit.results import (
     Results,
     Roc,
     RunRecord,
+    Slice,
     SplitSummary,
     TargetResult,
+    Transferred,
     Utility,
     write_results,
     write_run,
@@ -38,6 +41,7 @@ AUGMENTATIONS = ["none", "randaug", "mixup", "randaug+mixup"]
 RATES = [0.0, 0.2]
 ATTACKS = {"shadow-mia": 0.02, "loss-threshold": 0.0, "confidence-entropy": -0.015}
 TEST_ROWS, MEMBERS = 700, 480
+NOT_RESOLVABLE = Estimate(value=None, n=MEMBERS, note="not resolvable (needs at least 1,000)")
 
 
 def estimate(value: float, n: int) -> Estimate:
@@ -51,7 +55,55 @@ def roc(auc: float) -> Roc:
     return Roc(fpr=fpr, tpr=[value**exponent for value in fpr])
 
 
-def attack(name: str, auc: float) -> AttackResult:
+def difference(value: float) -> Estimate:
+    return Estimate(value=value, low=value - 0.04, high=value + 0.04, n=2 * MEMBERS, method="fixture")
+
+
+def slice_of(family: str, group: str, auc: float, shift: float, rows: int, p: float | None = 1.0) -> Slice:
+    unknown = Estimate(value=None, n=rows, note="not resolvable (needs at least 20 members, has 7)")
+    return Slice(
+        family=family,
+        group=group,
+        rows=rows,
+        auc=unknown if p is None else estimate(auc + shift, rows),
+        tpr=estimate(auc + shift, rows),
+        fpr=estimate(1 - auc, rows),
+        difference=unknown if p is None else difference(shift),
+        p_value=p,
+        p_adjusted=p,
+    )
+
+
+def slices(auc: float, noisy: bool) -> list[Slice]:
+    found = [slice_of("class", str(place), auc, 0.01 * place, 120 - 10 * place) for place in range(6)]
+    found.append(slice_of("class", "6", auc, 0.0, 15, p=None))
+    if noisy:
+        found.append(slice_of("labels", "clean", auc, -0.05, 768, 0.0004))
+        found.append(slice_of("labels", "corrupted", auc, 0.05, 192, 0.0004))
+    return found
+
+
+def transferred(auc: float, asked: float) -> Transferred:
+    fp, tp = round(MEMBERS * asked * 1.4), round(MEMBERS * asked * 2 * auc)
+    counts = Confusion(tp=tp, fp=fp, fn=MEMBERS - tp, tn=MEMBERS - fp)
+    return Transferred(confusion=counts, fpr=estimate(fp / MEMBERS, MEMBERS), tpr=estimate(tp / MEMBERS, MEMBERS))
+
+
+def epsilon(auc: float) -> EpsilonBound:
+    bound = max(0.0, 4 * (auc - 0.56))
+    return EpsilonBound(
+        lower_bound=bound,
+        cap=3.4,
+        delta=1e-5,
+        confidence=0.95,
+        unit="subject",
+        members=40,
+        nonmembers=40,
+        method="fixture",
+    )
+
+
+def attack(name: str, auc: float, noisy: bool = False) -> AttackResult:
     targets = 4
     tp, fp = round(MEMBERS * (auc + 0.02)), round(MEMBERS * (1 - auc))
     one = Confusion(tp=tp // targets, fp=fp // targets, fn=(MEMBERS - tp) // targets, tn=(MEMBERS - fp) // targets)
@@ -62,13 +114,20 @@ def attack(name: str, auc: float) -> AttackResult:
         auc_spread=0.011,
         tpr_at_fpr={
             "0.01": estimate(0.01 + (auc - 0.5) / 5, MEMBERS),
-            "0.001": Estimate(value=None, n=MEMBERS, note="not resolvable (needs at least 1,000)"),
+            "0.001": NOT_RESOLVABLE,
         },
         confusion=Confusion(tp=tp, fp=fp, fn=MEMBERS - tp, tn=MEMBERS - fp),
         fpr=estimate(fp / MEMBERS, MEMBERS),
         fnr=estimate(1 - tp / MEMBERS, MEMBERS),
         tpr=estimate(tp / MEMBERS, MEMBERS),
         advantage=Estimate(value=(tp - fp) / MEMBERS, low=(tp - fp) / MEMBERS - 0.06, high=(tp - fp) / MEMBERS + 0.06),
+        transferred={
+            "0.01": transferred(auc, 0.01),
+            "0.001": Transferred(confusion=None, fpr=NOT_RESOLVABLE, tpr=NOT_RESOLVABLE),
+        },
+        epsilon=epsilon(auc),
+        slices=slices(auc, noisy),
+        record_stability=0.4 + auc / 4,
         roc=roc(auc),
         targets=[
             TargetResult(target=target, auc=estimate(auc, MEMBERS // targets), threshold=0.4, confusion=one)
@@ -107,7 +166,7 @@ def utility(accuracy: float, rate: float) -> Utility:
     )
 
 
-def privacy(accuracy: float, auc: float, attacks: dict[str, float]) -> Privacy:
+def privacy(accuracy: float, auc: float, attacks: dict[str, float], noisy: bool) -> Privacy:
     return Privacy(
         trainings=["1" * 64] * 4,
         references=3,
@@ -115,7 +174,8 @@ def privacy(accuracy: float, auc: float, attacks: dict[str, float]) -> Privacy:
         member_accuracy=estimate(min(0.99, accuracy + 1.3 * (auc - 0.5)), MEMBERS),
         nonmember_accuracy=estimate(accuracy - 0.05, MEMBERS),
         test_accuracy=estimate(accuracy - 0.06, TEST_ROWS),
-        attacks=[attack(name, auc + shift) for name, shift in attacks.items()],
+        attacks=[attack(name, auc + shift, noisy) for name, shift in attacks.items()],
+        records="records/a cell.csv",
     )
 
 
@@ -148,7 +208,7 @@ def cell(model: str, augmentation: str, rate: float, seed: int, attacks: dict[st
         corruption=corruption(rate) if rate else None,
         status="done",
         utility=utility(accuracy, rate),
-        privacy=privacy(accuracy, auc, attacks) if attacks else None,
+        privacy=privacy(accuracy, auc, attacks, rate > 0) if attacks else None,
     )
 
 
@@ -225,6 +285,28 @@ def build(
     )
 
 
+def answers_only() -> Results:
+    """What an audit of signals leaves: one cell without images, trainings and costs."""
+    base = build(models=MODELS[:1], augmentations=["none"])
+    found = base.cells[0].privacy
+    none = SplitSummary(rows=0, per_class=[0] * 7)
+    dataset = base.dataset.model_copy(
+        update={"plugin": PluginRecord(name="signals"), "image_size": None, "drawn": False, "test": none}
+    )
+    named = {"id": "signals/world", "model": "world", "augmentation": "", "label_attack": ""}
+    known = {"utility": None, "privacy": found.model_copy(update={"test_accuracy": None, "records": "records.csv"})}
+    return base.model_copy(
+        update={
+            "grid": "world",
+            "dataset": dataset,
+            "costs": [],
+            "sheets": [],
+            "cells": [base.cells[0].model_copy(update=named | known)],
+            "provenance": base.provenance.model_copy(update={"recipe": {}, "grid_text": "attacks: [rmia]\n"}),
+        }
+    )
+
+
 def png(rows: int, columns: int = 12, size: int = 32) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -268,6 +350,12 @@ def results() -> Results:
 def few() -> Results:
     """Four cells of one model: what most tests of the page need."""
     return build(models=MODELS[:1], augmentations=AUGMENTATIONS[:2])
+
+
+@pytest.fixture(scope="session")
+def audited() -> Results:
+    """Results of signals from elsewhere."""
+    return answers_only()
 
 
 @pytest.fixture

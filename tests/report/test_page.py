@@ -45,7 +45,7 @@ def test_nothing_is_loaded_from_elsewhere(few, make_folder):
     text = without_bundle(text_of(make_folder(few)))
     assert not re.findall(r"<(?:link|iframe|object|embed|base|form)\b", text)
     assert all(source.startswith("data:image/") for source in re.findall(r'\bsrc="([^"]*)"', text))
-    assert set(re.findall(r'\bhref="([^#"][^"]*)"', text)) == {"results.csv", "results.json"}
+    assert set(re.findall(r'\bhref="([^#"][^"]*)"', text)) == {"results.csv", "results.json", "./records/a%20cell.csv"}
     assert "http://" not in text
     assert "https://" not in text
     assert not re.findall(r"url\(|@import", text)
@@ -97,6 +97,52 @@ def test_labels_are_text(few, make_folder):
     drawn = next(iter(names.values()))["data"][0]["x"][0]
     assert "<" not in drawn
     assert html.unescape(drawn).startswith(HOSTILE)
+
+
+def test_groups_of_rows_are_text(few, make_folder):
+    cell = few.cells[1]
+    attacks = [
+        attack.model_copy(
+            update={"slices": [one.model_copy(update={"family": HOSTILE, "group": HOSTILE}) for one in attack.slices]}
+        )
+        for attack in cell.privacy.attacks
+    ]
+    privacy = cell.privacy.model_copy(update={"attacks": attacks, "records": HOSTILE})
+    cells = [cell.model_copy(update={"privacy": privacy})]
+    text = text_of(make_folder(few.model_copy(update={"cells": cells})))
+    assert "<img src=x" not in text
+    assert text.count("</script>") == text.count("<script")
+    assert not re.search(r'href="[^"]*[<>]', text)
+
+
+def test_signals_alone_hide_what_is_not_known_of_them(audited, make_folder):
+    text = without_bundle(text_of(make_folder(audited)))
+    for hidden in ("all-cells", "labels", "cost", "training", "classes"):
+        assert f'id="{hidden}"' not in text
+        assert f'href="#{hidden}"' not in text
+    for said in ("None px", "Grid SHA-256", "Pictures of people", "Recipe", "clean labels", "Test split", "0 test"):
+        assert said not in text
+    assert "What was asked" in text
+    assert "Rows audited" in text
+    assert {"roc", "targets", "auc-0", "memorisation-0"} == set(payload(text))
+
+
+def test_confidence_is_that_of_the_results(audited, make_folder):
+    cell = audited.cells[0]
+    one = cell.privacy.attacks[0]
+    attacks = [one.model_copy(update={"auc": one.auc.model_copy(update={"confidence": 0.9})})]
+    changed = cell.model_copy(update={"privacy": cell.privacy.model_copy(update={"attacks": attacks})})
+    text = without_bundle(text_of(make_folder(audited.model_copy(update={"cells": [changed]}))))
+    assert "90\u202f% intervals" in text
+    assert "95\u202f% intervals" not in text
+    assert "95 % intervals" not in text
+
+
+def test_privacy_tables_are_on_the_page(few, make_folder):
+    text = text_of(make_folder(few))
+    for name in ("decisions", "transferred", "slices", "canaries", "exposure", "memorisation"):
+        assert f'data-table="{name}"' in text
+    assert "corrected after Holm" in text
 
 
 def test_failed_and_missing_cells_are_shown(few, make_folder):

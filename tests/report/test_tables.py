@@ -3,8 +3,10 @@ import sys
 
 import pytest
 
-from fer_audit.report.numbers import duration, interval, short, with_interval
+from fer_audit.report.exposure import exposure_table
+from fer_audit.report.numbers import decimal, duration, interval, loss, p_value, share, short, with_interval
 from fer_audit.report.tables import cells_table, cost_table, decisions_table, memorisation_table, splits_table
+from fer_audit.report.transferred import transferred_table
 from fer_audit.results import Estimate
 
 
@@ -14,7 +16,7 @@ def texts(table):
 
 def test_rows_are_as_long_as_the_head(results, make_results):
     for found in (results, make_results(seeds=(0, 1))):
-        for make in (decisions_table, memorisation_table, splits_table):
+        for make in (decisions_table, memorisation_table, splits_table, transferred_table):
             table = make(found)
             assert {len(row) for row in table.rows} == {len(table.columns)}
         for make in (cells_table, cost_table):
@@ -39,6 +41,68 @@ def test_decisions_hold_the_counts(results):
     place = [column.title for column in table.columns].index("TP")
     attack = results.cells[0].privacy.attacks[0].confusion
     assert texts(table)[0][place : place + 4] == [str(n) for n in (attack.tp, attack.fp, attack.fn, attack.tn)]
+
+
+def test_decisions_show_epsilon_with_its_cap_and_the_unit(results):
+    table = decisions_table(results)
+    bound = results.cells[0].privacy.attacks[0].epsilon
+    last = table.rows[0][-1]
+    assert (last.text, last.note) == (loss(bound.lower_bound), "cap 3.40, by subject")
+    assert "1e-05" in table.columns[-1].hint
+    assert "95\u202f%" in table.columns[-1].hint
+    one = results.cells[0].privacy.attacks[0].model_copy(update={"unit": "subject"})
+    privacy = results.cells[0].privacy.model_copy(update={"attacks": [one]})
+    cell = results.cells[0].model_copy(update={"privacy": privacy})
+    row = decisions_table(results.model_copy(update={"cells": [cell]})).rows[0]
+    assert row[1].note.startswith("about whole subjects")
+
+
+def test_transferred_thresholds_show_what_they_did(results):
+    row = transferred_table(results).rows[0]
+    attack = results.cells[0].privacy.attacks[0]
+    assert row[2].sort == attack.transferred["0.01"].fpr.value
+    assert row[3].note == interval(attack.transferred["0.01"].tpr)
+    assert [entry.text for entry in row[4:]] == ["not resolvable"] * 2
+
+
+def test_signals_alone_have_neither_test_split_nor_utility(audited):
+    titles = [column.title for column in memorisation_table(audited).columns]
+    assert titles == ["Cell", "Members", "Non-members", "Gap"]
+    assert [row[0].text for row in splits_table(audited).rows] == ["Pool", "Population"]
+    assert texts(decisions_table(audited))[0][0] == "world"
+    assert decisions_table(audited).rows[0][0].note == ""
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x.csv", "a/../../x.csv", "..\\x.csv"])
+def test_files_elsewhere_are_not_linked(audited, path):
+    cell = audited.cells[0]
+    moved = cell.model_copy(update={"privacy": cell.privacy.model_copy(update={"records": path})})
+    assert exposure_table(audited.model_copy(update={"cells": [moved]}), 9).rows[0][1].link == ""
+
+
+def test_a_file_is_linked_as_a_file(audited):
+    cell = audited.cells[0]
+    named = cell.model_copy(update={"privacy": cell.privacy.model_copy(update={"records": "javascript:alert(1)"})})
+    row = exposure_table(audited.model_copy(update={"cells": [named]}), 9).rows[0]
+    assert row[1].link == "./javascript%3Aalert%281%29"
+    assert row[3].sort == cell.privacy.attacks[0].record_stability
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (p_value(0.0004), "<\u202f0.001"),
+        (p_value(0.0312), "0.031"),
+        (share(0.95), "95\u202f%"),
+        (share(0.001), "0.1\u202f%"),
+        (loss(0.0), "0"),
+        (loss(1.234), "1.23"),
+        (decimal(-0.5), "\u22120.500"),
+        (interval(Estimate(value=-0.1, low=-0.2, high=0.1), decimal), "\u22120.200 to 0.100"),
+    ],
+)
+def test_small_numbers(text, expected):
+    assert text == expected
 
 
 def test_one_unit_for_all_costs(results):

@@ -26,7 +26,13 @@ def test_numbers_read_back_exactly(results):
         assert [int(row[name]) for name in ("tp", "fp", "fn", "tn")] == list(attack.confusion.model_dump().values())
         assert float(row["fnr"]) == attack.fnr.value
         assert float(row["tpr_at_fpr_0.01"]) == attack.tpr_at_fpr["0.01"].value
-        assert row["tpr_at_fpr_0.001"] == ""
+        assert row["tpr_at_fpr_0.001"] == row["fpr_for_0.001"] == ""
+        assert float(row["fpr_for_0.01"]) == attack.transferred["0.01"].fpr.value
+        assert float(row["tpr_for_0.01_high"]) == attack.transferred["0.01"].tpr.high
+        assert float(row["epsilon_lower_bound"]) == attack.epsilon.lower_bound
+        assert float(row["epsilon_cap"]) == attack.epsilon.cap
+        assert (row["unit"], row["epsilon_unit"]) == ("row", "subject")
+        assert float(row["record_stability"]) == attack.record_stability
         assert int(row["macs"]) == costs[cell.model].macs
 
 

@@ -20,8 +20,9 @@ def attacked_cells(results: Results, model: str) -> list[Cell]:
 
 
 def row_name(results: Results, cell: Cell) -> str:
-    """Augmentation, and below it what was done to the labels."""
-    return "<br>".join(plain(part) for part in within_model(cell, several_seeds(results)))
+    """Augmentation, and below it what was done to the labels; the model where neither is known."""
+    parts = within_model(cell, several_seeds(results)) or [cell.model]
+    return "<br>".join(plain(part) for part in parts)
 
 
 def forest(results: Results, cells: Sequence[Cell], traces: Sequence[Trace], **layout: object) -> go.Figure:

@@ -20,8 +20,12 @@ def member_accuracy(results: Results, model: str) -> go.Figure:
     """One row a cell: accuracy on members, non-members and the test split, mean over the privacy models."""
     cells = attacked_cells(results, model)
     rows = [row_name(results, cell) for cell in cells]
-    traces = [_trace(name, rows, [_estimate(c.privacy, field) for c in cells], *look) for name, field, *look in _SERIES]
     every = [_estimate(cell.privacy, field) for cell in results.cells for _, field, *_ in _SERIES]
+    traces = [
+        _trace(name, rows, found, *look)
+        for name, field, *look in _SERIES
+        if _known(found := [_estimate(cell.privacy, field) for cell in cells])
+    ]
     return forest(results, cells, traces, xaxis=share_axis("Accuracy", range=span(every)))
 
 
@@ -31,5 +35,9 @@ def _trace(name: str, rows: list[str], estimates: list[Estimate], tint: str, mar
 
 
 def _estimate(privacy: Privacy | None, field: str) -> Estimate:
-    found: Estimate = getattr(privacy, field) if privacy else Estimate(value=None)
-    return found
+    found: Estimate | None = getattr(privacy, field) if privacy else None
+    return found or Estimate(value=None)
+
+
+def _known(estimates: list[Estimate]) -> bool:
+    return any(estimate.value is not None for estimate in estimates)

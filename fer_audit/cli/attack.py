@@ -1,0 +1,359 @@
+"""`fer-audit attack SIGNALS`: attacks what models answered, whoever trained them, and writes the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from fer_audit.cli.options import add_reports
+from fer_audit.errors import FerAuditError, PluginError, SignalsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fer_audit.attacks.audit import Audited
+    from fer_audit.attacks.membership_attack import MembershipAttack
+    from fer_audit.grid import PluginRef
+    from fer_audit.plugins import Registry
+    from fer_audit.results import AttackResult, Estimate
+    from fer_audit.runner.signals import SignalsAudit
+
+_SOME_FAILED = 3
+_KIND = "membership-attack"
+_REFERENCE = re.compile(r"\s*([^\s()=]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
+_HEADS = ["attack", "AUC", "TPR at\n1 % FPR", "TPR at\n0.1 % FPR", "FPR had,\n1 % asked", "FP", "FN", "epsilon\n\u2265"]
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+
+Chosen = list[tuple[str, "MembershipAttack"]]  #: label and attack
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `attack`."""
+    parser.add_argument(
+        "signals", type=Path, metavar="SIGNALS", help="an .npz file with logits, keep and labels, see the README"
+    )
+    parser.add_argument(
+        "--attacks",
+        metavar="LIST",
+        help="such as loss-threshold,'shadow-mia(classifier=random-forest)' (default: all whose needs are met)",
+    )
+    parser.add_argument(
+        "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="of the report (default: the file's name)")
+    parser.add_argument("--targets", type=_targets, metavar="0,1,...", help="models to audit (default: each in turn)")
+    parser.add_argument(
+        "--slices", type=Path, metavar="CSV", help="groups of rows: a header, a line for each row, a column a grouping"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the bootstrap (default: 0)")
+    parser.add_argument(
+        "--confidence", type=_confidence, default=0.95, metavar="P", help="of all intervals (default: 0.95)"
+    )
+    parser.add_argument(
+        "--records",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write the exposure of every row to records.csv (default: yes)",
+    )
+    add_reports(parser, "NAME")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Attacks, prints a table and writes the report; 0 when every attack is done, 3 when some failed."""
+    from rich.console import Console
+
+    from fer_audit.plugins import Registry
+
+    began, started = time.perf_counter(), datetime.now(UTC)
+    console = Console(highlight=False)
+    registry, audit = Registry.load(options.plugins), _audit(options)
+    folder = options.reports / audit.name
+    _check_folder(folder)
+    attacks, left_out = _chosen(options.attacks, registry, audit)
+    for line in left_out:
+        _say(console, line)
+    found, failures = _attacked(audit, attacks, console)
+    for failure in failures:
+        _say(console, failure, style="red")
+    if not found:
+        _say(console, "no attack succeeded, so no report was written")
+        return _SOME_FAILED
+    _show(found, audit, console)
+    seconds = round(time.perf_counter() - began, 1)
+    page = _written(options, audit, found, folder, started=started, seconds=seconds)
+    _say(console, f"report: {page}")
+    return _SOME_FAILED if failures else 0
+
+
+def _audit(options: argparse.Namespace) -> SignalsAudit:
+    """What is to be audited, checked."""
+    from fer_audit.attacks.signals import Signals
+    from fer_audit.runner.signals import SignalsAudit, read_families
+
+    signals = Signals.load(options.signals)
+    targets = list(range(signals.models)) if options.targets is None else options.targets
+    families = read_families(options.slices, signals.rows) if options.slices else {}
+    audit = SignalsAudit(_name(options), signals, targets, families, options.seed, options.confidence)
+    audit.check()
+    return audit
+
+
+def _name(options: argparse.Namespace) -> str:
+    if options.name is None:
+        return re.sub(r"[^\w.-]+", "-", options.signals.stem).strip("-.") or "signals"
+    if not re.fullmatch(r"\w[\w.-]*", options.name):
+        raise FerAuditError(f"--name must be letters, digits, '-', '_' and '.', received {options.name!r}")
+    return str(options.name)
+
+
+def _check_folder(folder: Path) -> None:
+    """Results of a grid took long to make; they are not overwritten."""
+    from fer_audit.runner.signals import PLUGIN
+
+    try:
+        known = json.loads((folder / "results.json").read_text(encoding="utf-8"))["dataset"]["plugin"]["name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if known != PLUGIN:
+        raise FerAuditError(f"{folder} holds the results of a grid; choose another --name or --reports")
+
+
+def _chosen(text: str | None, registry: Registry, audit: SignalsAudit) -> tuple[Chosen, list[str]]:
+    """The attacks that were asked for, or all that can be run, and why the others can't."""
+    if text is not None:
+        attacks = [(ref.label, _created(registry, ref)) for ref in parse_attacks(text)]
+        for _, attack in attacks:
+            audit.check_attack(attack)
+        return attacks, []
+    attacks, left_out = [], []
+    for name in registry.names(_KIND):
+        try:
+            attack = cast("MembershipAttack", registry.create(_KIND, name))
+            audit.check_attack(attack)
+        except FerAuditError as error:
+            left_out.append(f"left out: {str(error).removeprefix('membership attack ')}")
+        else:
+            attacks.append((name, attack))
+    if not attacks:
+        raise SignalsError(f"no membership attack can be run on these signals; {'; '.join(left_out)}")
+    return attacks, left_out
+
+
+def _created(registry: Registry, ref: PluginRef) -> MembershipAttack:
+    return cast("MembershipAttack", registry.create(_KIND, ref.name, ref.params))
+
+
+def parse_attacks(text: str) -> list[PluginRef]:
+    """Plug-ins as `PluginRef.label` writes them, separated by commas; raises PluginError."""
+    refs = [_parse(item) for item in _split(text, "--attacks")]
+    labels = [ref.label for ref in refs]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise PluginError(f"--attacks names {twice!r} twice; each attack is run once")
+    return refs
+
+
+def _parse(item: str) -> PluginRef:
+    from fer_audit.grid import PluginRef
+
+    found = _REFERENCE.fullmatch(item)
+    if found is None:
+        raise PluginError(f"--attacks: expected a name or name(parameter=value, ...), received {item.strip()!r}")
+    name, inside = found.groups()
+    params: dict[str, Any] = {}
+    for part in _split(inside, f"--attacks: {name}") if (inside or "").strip() else ():
+        key, sign, value = part.partition("=")
+        if not sign or not key.strip() or key.strip() in params:
+            raise PluginError(f"--attacks: {name}: expected parameter=value, each once, received {part.strip()!r}")
+        params[key.strip()] = _value(value.strip(), f"--attacks: {name}: {key.strip()}")
+    return PluginRef(name=name, params=params)
+
+
+def _value(text: str, place: str) -> Any:
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise PluginError(f"{place}: expected a YAML value, received {text!r}") from None
+    return None if value == "None" else value  # as a label writes it
+
+
+def _split(text: str, place: str) -> list[str]:
+    """The parts between commas that stand outside brackets and quotes; raises PluginError."""
+    parts, closing, quote = [""], [], ""
+    for sign in text:
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign in _BRACKETS:
+            closing.append(_BRACKETS[sign])
+        elif closing and sign == closing[-1]:
+            closing.pop()
+        elif sign in _BRACKETS.values():
+            raise PluginError(f"{place}: a {sign!r} closes nothing, received {text!r}")
+        elif sign == "," and not closing:
+            parts.append("")
+            continue
+        parts[-1] += sign
+    if quote or closing:
+        raise PluginError(f"{place}: {quote or closing[-1]!r} is missing, received {text!r}")
+    if not all(part.strip() for part in parts):
+        raise PluginError(f"{place}: a name is missing between commas, received {text!r}")
+    return parts
+
+
+def _attacked(audit: SignalsAudit, attacks: Chosen, console: Console) -> tuple[list[tuple[str, Audited]], list[str]]:
+    """What each attack found, and why others failed."""
+    from fer_audit.runner.signals import AttackError
+
+    found, failures = [], []
+    for place, (label, attack) in enumerate(attacks, 1):
+        try:
+            with _status(console, f"{label} ({place} of {len(attacks)})"):
+                found.append((label, audit.run(attack)))
+        except AttackError as error:
+            failures.append(f"failed: {label}: {error}")
+    return found, failures
+
+
+def _status(console: Console, text: str) -> Any:
+    import contextlib
+
+    from rich.text import Text
+
+    return console.status(Text(text)) if console.is_terminal else contextlib.nullcontext()
+
+
+def _show(found: Sequence[tuple[str, Audited]], audit: SignalsAudit, console: Console) -> None:
+    """The main numbers of every attack, and what must be known to read them."""
+    from fer_audit.report.numbers import share
+
+    console.print(_table(found, console.width))
+    bound = found[0][1].result.epsilon
+    targets = "1 target" if len(audit.targets) == 1 else f"{len(audit.targets)} targets"
+    _say(
+        console,
+        f"Below the numbers are {_plain(share(audit.confidence))} intervals. FP and FN are at the threshold that "
+        f"other models chose, over {targets}; epsilon is the least that is proved at delta {bound.delta:g}.",
+    )
+    for label, one in found:
+        for note in _notes(one.result):
+            _say(console, f"note: {label}: {note}")
+
+
+def _notes(result: AttackResult) -> list[str]:
+    """The notes; what holds for the target and for its thresholds is said once."""
+    return [note for note in result.notes if note.removeprefix("thresholds: ") not in set(result.notes) - {note}]
+
+
+def _table(found: Sequence[tuple[str, Audited]], width: int) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    lines = [_HEADS, *([label, *_numbers(one.result)] for label, one in found)]
+    taken = sum(max(len(part) for line in lines for part in line[place].split("\n")) + 1 for place in range(1, 8))
+    left = max(8, width - taken - 1)
+    table.add_column(_HEADS[0], overflow="fold")
+    for head in _HEADS[1:]:
+        table.add_column(head, justify="right", no_wrap=True)
+    for label, *numbers in lines[1:]:
+        table.add_row(*(Text(text) for text in (_wrapped(label, left), *numbers)))
+    return table
+
+
+def _wrapped(label: str, width: int) -> str:
+    return label if len(label) <= width else textwrap.fill(label.replace("(", " (", 1), width)
+
+
+def _numbers(result: AttackResult) -> Iterator[str]:
+    from fer_audit.report.numbers import decimal, loss, percent, short
+
+    yield _estimate(result.auc, decimal)
+    yield from (_estimate(result.tpr_at_fpr[level], percent) for level in ("0.01", "0.001"))
+    yield _estimate(result.transferred["0.01"].fpr, percent)
+    yield from (_plain(short(n)) if n >= 100_000 else f"{n:,}" for n in (result.confusion.fp, result.confusion.fn))
+    yield f"{loss(result.epsilon.lower_bound)}\ncap {loss(result.epsilon.cap)}"
+
+
+def _estimate(estimate: Estimate, form: Any) -> str:
+    """A number with its interval below it."""
+    from fer_audit.report.numbers import interval
+
+    if estimate.value is None:
+        return "not\nresolvable" if estimate.note.startswith("not resolvable") else "unknown"
+    return _plain(f"{form(estimate.value)}\n{interval(estimate, form)}".removesuffix("\n"))
+
+
+def _plain(text: str) -> str:
+    """With the space that every terminal has."""
+    return text.replace("\u202f", " ")
+
+
+def _written(
+    options: argparse.Namespace,
+    audit: SignalsAudit,
+    found: Sequence[tuple[str, Audited]],
+    folder: Path,
+    *,
+    started: datetime,
+    seconds: float,
+) -> Path:
+    """Writes everything into `folder`; returns the page's path."""
+    from fer_audit.report.page import render
+    from fer_audit.results import RunRecord, write_results, write_run, write_text
+    from fer_audit.runner.signals import RECORDS, file_digest, records_csv
+
+    audits, labels = [one for _, one in found], {id(one): label for label, one in found}
+    results = audit.results(audits, file_digest(options.signals), records=options.records)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FerAuditError(f"can't write the report to {folder}: {error.strerror}; choose another --reports") from None
+    if options.records:
+        write_text(folder / RECORDS, records_csv(audit, audits, lambda one: labels[id(one)]))
+    else:
+        (folder / RECORDS).unlink(missing_ok=True)
+    write_results(results, folder / "results.json")
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    record = RunRecord(started=started.isoformat(timespec="seconds"), finished=finished, seconds=seconds)
+    write_run(record.model_copy(update={"command": " ".join(sys.argv)}), folder / "run.json")
+    return render(folder)
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
+def _targets(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise FerAuditError(f"--targets must be different models from 0, such as 0,1, received {text!r}")
+    return [int(part) for part in parts]
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise FerAuditError(f"--seed must be a whole number from 0, received {text!r}")
+    return int(text)
+
+
+def _confidence(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.5 <= value < 1:
+        raise FerAuditError(f"--confidence must be at least 0.5 and below 1, received {text!r}")
+    return value

@@ -1,0 +1,253 @@
+"""Auditing signals from anywhere: no grid, no image, no training, only what models answered."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+import fer_audit
+from fer_audit.attacks.audit import Audited, audited, references_of
+from fer_audit.attacks.frame import make_frame
+from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.attacks.signals import Signals
+from fer_audit.errors import FerAuditError, SignalsError
+from fer_audit.metrics.accuracy import mean_accuracy
+from fer_audit.plugins import raised_in
+from fer_audit.results import Cell, DatasetSummary, PluginRecord, Privacy, Provenance, Results, SplitSummary
+
+RECORDS = "records.csv"
+PLUGIN = "signals"  #: stands where the results of a grid name their dataset
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True, eq=False)
+class SignalsAudit:
+    """What is audited, and how."""
+
+    name: str
+    signals: Signals
+    targets: list[int]
+    families: Mapping[str, Sequence[str]] = field(default_factory=dict)  #: slices: name -> (N,) groups
+    seed: int = 0
+    confidence: float = 0.95
+
+    def check(self) -> None:
+        """Raises SignalsError where no attack could be audited."""
+        models = self.signals.models
+        wrong = [target for target in self.targets if not 0 <= target < models]
+        if wrong or not self.targets:
+            raise SignalsError(f"targets must lie within 0..{models - 1}, received {wrong[0] if wrong else 'none'}")
+        alone = [target for target in self.targets if not references_of(self.signals.keep, target)]
+        if alone:
+            raise SignalsError(
+                f"an audit needs reference models beside the target, and target {alone[0]} has none of the "
+                f"{models} models that is neither its copy nor its complement"
+            )
+        make_frame(self.signals, "row", self.families)
+
+    def check_attack(self, attack: MembershipAttack) -> None:
+        """Raises SignalsError where the signals lack what `attack` needs."""
+        signals, chosen = self.signals, attack.params.queries
+        shown = 0 if signals.population_logits is None else signals.population_logits.shape[2]
+        first = 0 if chosen == "all" else min(chosen)
+        attack.check_plan(
+            references=self.references,
+            population=first < shown,
+            queries=signals.queries,
+            subjects=signals.subjects is not None,
+        )
+        if attack.needed().loss_trace and signals.loss_trace is None:
+            raise SignalsError(
+                f"membership attack {attack.name!r} needs loss_trace, the loss of every row after every epoch; "
+                "the signals have none"
+            )
+        make_frame(signals, attack.unit, self.families)
+
+    @property
+    def references(self) -> int:
+        """Models that every target can be attacked with."""
+        return min(len(references_of(self.signals.keep, target)) for target in self.targets)
+
+    def run(self, attack: MembershipAttack) -> Audited:
+        """One attack; raises AttackError, whatever its code raises."""
+        try:
+            return audited(
+                self.signals,
+                [attack],
+                targets=self.targets,
+                slices=self.families,
+                seed=self.seed,
+                confidence=self.confidence,
+            )[0]
+        except FerAuditError as error:
+            raise AttackError(str(error)) from error
+        except Exception as error:
+            raise AttackError(raised_in(attack, error)) from error
+
+    def results(self, found: Sequence[Audited], digest: str, *, records: bool) -> Results:
+        """The results that the report shows: one cell, and nothing of images, trainings and costs."""
+        return Results(
+            grid=self.name,
+            include_images=False,
+            dataset=self._dataset(digest),
+            costs=[],
+            cells=[self._cell(self._privacy(found, records))],
+            provenance=self._provenance(found),
+        )
+
+    def _dataset(self, digest: str) -> DatasetSummary:
+        signals = self.signals
+        return DatasetSummary(
+            plugin=PluginRecord(name=PLUGIN, params={"models": signals.models, "queries": signals.queries}),
+            classes=[str(label) for label in range(signals.classes)],
+            image_size=None,
+            digest=digest,
+            drawn=False,
+            pool=_split(signals.labels, signals.classes, signals.subjects),
+            test=_split(None, signals.classes),
+            population=_split(signals.population_labels, signals.classes),
+        )
+
+    def _cell(self, privacy: Privacy) -> Cell:
+        return Cell(
+            id=f"{PLUGIN}/{self.name}",
+            model=self.name,
+            augmentation="",
+            label_attack="",
+            noise_rate=0.0,
+            seed=self.seed,
+            model_plugin=PluginRecord(name=self.name),
+            augmentation_plugins=[],
+            label_attack_plugin=None,
+            corruption=None,
+            status="done",
+            privacy=privacy,
+        )
+
+    def _privacy(self, found: Sequence[Audited], records: bool) -> Privacy:
+        signals = self.signals
+        predicted = np.stack([model[:, 0].argmax(axis=1) for model in signals.logits])
+        correct, keep, people = predicted == signals.labels, signals.keep, signals.subjects
+        return Privacy(
+            trainings=[],
+            references=self.references,
+            queries=[f"query {query}" for query in range(signals.queries)],
+            member_accuracy=mean_accuracy(correct, keep, people, self.confidence),
+            nonmember_accuracy=mean_accuracy(correct, ~keep, people, self.confidence),
+            test_accuracy=None,
+            attacks=[one.result for one in found],
+            records=RECORDS if records else None,
+        )
+
+    def _provenance(self, found: Sequence[Audited]) -> Provenance:
+        asked = self._asked(found)
+        return Provenance(
+            fer_audit=fer_audit.__version__,
+            python=platform.python_version(),
+            packages={name: metadata.version(name) for name in _PACKAGES},
+            platform=f"{platform.system()} {platform.machine()}",
+            grid_text=asked,
+            grid_sha256=hashlib.sha256(asked.encode()).hexdigest(),
+            recipe={},
+            seeds=[self.seed],
+        )
+
+    def _asked(self, found: Sequence[Audited]) -> str:
+        asked = {
+            "attacks": [{"name": one.result.attack.name, "params": one.result.attack.params} for one in found],
+            "targets": self.targets,
+            "slices": list(self.families),
+            "seed": self.seed,
+            "confidence": self.confidence,
+        }
+        # By way of JSON, as YAML would tag the tuples of parameters.
+        return yaml.safe_dump(json.loads(json.dumps(asked)), sort_keys=False, allow_unicode=True, width=110)
+
+
+class AttackError(FerAuditError):
+    """An attack that could not be audited; others may go on."""
+
+
+def records_csv(audit: SignalsAudit, found: Iterable[Audited], label: Callable[[Audited], str]) -> str:
+    """The exposure of every row to every attack, one line each."""
+    signals = audit.signals
+    columns: dict[str, Sequence[Any]] = {"label": signals.labels.tolist()}
+    if signals.subjects is not None:
+        columns["subject"] = signals.subjects.tolist()
+    columns |= {name: values for name, values in audit.families.items() if name not in columns}
+    rows = [{"attack": label(one), **row} for one in found for row in one.records.csv_rows(columns)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_families(path: Path, rows: int) -> dict[str, list[str]]:
+    """The columns of a csv with a header and one line for each of `rows` rows; raises SignalsError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except OSError as error:
+        raise SignalsError(f"can't read the slices {path}: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SignalsError(f"the slices {path} are not a csv in UTF-8: {error}") from None
+    head = [name.strip() for name in lines[0]] if lines else []
+    if not head or not all(head) or len(set(head)) < len(head):
+        raise SignalsError(f"the slices {path} need a header with a different name for each column, received {head}")
+    ragged = next((place for place, line in enumerate(lines, 1) if len(line) != len(head)), None)
+    if ragged is not None:
+        raise SignalsError(
+            f"the slices {path} must have {len(head)} fields in every line, received {len(lines[ragged - 1])} in "
+            f"line {ragged}"
+        )
+    if len(lines) - 1 != rows:
+        raise SignalsError(
+            f"the slices {path} must have a header and one line for each of the {rows} rows of the signals, "
+            f"received {len(lines) - 1} lines below the header"
+        )
+    return {name: _groups(path, name, [line[place].strip() for line in lines[1:]]) for place, name in enumerate(head)}
+
+
+#: More groups would be too many tests for any to be shown, and too many lines for the page.
+_MOST_GROUPS = 100
+
+
+def _groups(path: Path, name: str, values: list[str]) -> list[str]:
+    found = len(set(values))
+    if found > _MOST_GROUPS:
+        raise SignalsError(
+            f"the slices {path} must group rows: column {name!r} has {found} different values, at most {_MOST_GROUPS} "
+            "are expected"
+        )
+    return values
+
+
+def _split(
+    labels: npt.NDArray[np.int64] | None, classes: int, subjects: npt.NDArray[Any] | None = None
+) -> SplitSummary:
+    known = np.zeros(0, np.int64) if labels is None else labels
+    return SplitSummary(
+        rows=len(known),
+        per_class=np.bincount(known, minlength=classes).tolist(),
+        subjects=None if subjects is None else len(np.unique(subjects)),
+    )
