@@ -122,8 +122,8 @@ def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
 
 
 def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path) -> Privacy:
-    """What the attacks found; the exposure of each row goes to a csv of its own, which only row numbers tie to
-    people.""" privacy, records = measure_privacy(
+    """What the attacks found; the exposure of each row goes to a csv that only row numbers tie to people."""
+    privacy, records = measure_privacy(
         store,
         plan.attacks,
         plan.data,
