@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_audit.attacks.mapped import release
-from fer_audit.attacks.probabilities import centred_logit, phi
+from fer_audit.attacks.probabilities import centred_logit, log_probability, phi
 
 Logits = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -33,6 +33,13 @@ class Answers:
     def phi(self) -> Floats:
         """Logit-scaled confidence (M, K, Q), see `probabilities.phi`."""
         return self._statistic(phi)
+
+    @cached_property
+    def log_probability(self) -> Floats:
+        """Logarithm of the label's probability (M, K, Q), the negative loss."""
+        found = log_probability(self.phi)
+        found.flags.writeable = False
+        return found
 
     @cached_property
     def centred(self) -> Floats:
@@ -57,7 +64,7 @@ class Answers:
     def take(self, models: Sequence[int], logits: Logits) -> Answers:
         """Of some models only, whose `logits` are given."""
         part = Answers(logits, self.labels)
-        for name in ("phi", "centred"):
+        for name in ("phi", "log_probability", "centred"):
             if name in vars(self):
                 vars(part)[name] = vars(self)[name][list(models)]
         return part

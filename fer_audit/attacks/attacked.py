@@ -173,7 +173,10 @@ class Attacked:
             self._scores[key] = (np.nan_to_num(scored.scores)[self.frame.first], scored.notes)
         scores, notes = self._scores[key]
         for note in notes:
-            self._note(note if model == target else f"thresholds: {note}", target)
+            if model == target:
+                self._note(note, target)
+            elif target not in self.notes.get(note, ()):
+                self._note(f"thresholds: {note}", target)
         return scores
 
     @cached_property

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from fer_audit.attacks.membership_attack import AttackParameters, Floats, MembershipAttack, Needs, TargetView
-from fer_audit.attacks.probabilities import log_probability
 from fer_audit.attacks.reference_means import log_mean_probabilities
 
 
@@ -37,4 +36,4 @@ class Base(MembershipAttack):
         """Log ratio (N,)."""
         inside, outside = log_mean_probabilities(view)
         mean = outside if self.params.mode == "offline" else np.logaddexp(inside, outside) - np.log(2)
-        return np.asarray((log_probability(view.phi) - mean).mean(axis=1), np.float64)
+        return np.asarray((view.log_probability - mean).mean(axis=1), np.float64)

@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 
 from fer_audit.attacks.membership_attack import Floats, MembershipAttack, Needs, TargetView
-from fer_audit.attacks.probabilities import log_probability
 from fer_audit.attacks.threshold_attack import ThresholdParameters
 
 
@@ -31,7 +30,7 @@ class LossThreshold(MembershipAttack):
 
     def infer(self, view: TargetView) -> Floats:
         """Mean log-probability of the label (N,)."""
-        return np.asarray(log_probability(view.phi).mean(axis=1), np.float64)
+        return np.asarray(view.log_probability.mean(axis=1), np.float64)
 
     def thresholds_by_class(self) -> bool:
         """As the parameter says."""

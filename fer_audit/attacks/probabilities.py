@@ -49,7 +49,7 @@ def centred_logit(logits: npt.NDArray[np.float32] | Floats, labels: npt.NDArray[
 
 def log_probability(phi: Floats) -> Floats:
     """Logarithm of p_y, the negative loss, from `phi` (...): exact where p_y rounds to 1."""
-    return np.asarray(-np.logaddexp(0.0, -phi), np.float64)
+    return np.asarray(np.minimum(phi, 0.0) - np.log1p(np.exp(-np.abs(phi))), np.float64)
 
 
 def taylor_log_probability(

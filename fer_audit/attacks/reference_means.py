@@ -21,11 +21,11 @@ def log_mean_probabilities(
     A row that lacks one side gets that of its completed centre, see `in_out.completed`. `references` gives the log of
     p_y (R, K, Q) of some rows where it is not that of the softmax.
     """
-    references = references or (lambda rows: log_probability(view.reference_phi_of(rows)))
+    references = references or view.reference_log_probability_of
     inside, outside = (np.empty(view.phi.shape) for _ in range(2))
     for rows in view.row_blocks():
         found, keep = references(rows), view.reference_keep[:, rows]
-        inside[rows], outside[rows] = log_mean(found, keep), log_mean(found, ~keep)
+        inside[rows], outside[rows] = log_means(found, keep)
     lacking_in, lacking_out = ~view.reference_keep.any(axis=0), view.reference_keep.all(axis=0)
     if lacking_in.any() or lacking_out.any():
         sides = completed(in_out(view), view)
@@ -41,3 +41,18 @@ def log_mean(logs: Floats, used: Mask) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         total = np.log(np.exp(masked - np.where(np.isfinite(top), top, 0.0)).sum(axis=0))
         return np.where(np.isneginf(top), top, top + total - np.log(used.sum(axis=0))[:, None])
+
+
+def log_means(logs: Floats, keep: Mask) -> tuple[Floats, Floats]:
+    """`log_mean` over the references that are kept (R, K), and over the others, with one exponential for both."""
+    top = logs.max(axis=0)
+    share = np.exp(logs - top)
+    used = keep[:, :, None]
+    inside, outside = np.where(used, share, 0.0).sum(axis=0), np.where(used, 0.0, share).sum(axis=0)
+    count = keep.sum(axis=0)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = [top + np.log(inside) - np.log(count), top + np.log(outside) - np.log(len(keep) - count)]
+    # A side whose probabilities are nothing beside the other's has lost them to rounding.
+    if min(inside.min(), outside.min()) < 1e-280:
+        return log_mean(logs, keep), log_mean(logs, ~keep)
+    return found[0], found[1]

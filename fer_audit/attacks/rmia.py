@@ -129,21 +129,17 @@ class _Signal:
 
     def __init__(self, view: TargetView, probability: Callable[[Floats, Labels], Floats] | None) -> None:
         self.view, self._probability = view, probability
-        self.rows = self._of(view.phi, view.logits if probability else None, view.labels)  #: (N, Q)
-        known, labels = view.population_phi, view.population_labels
-        self._labels = labels if labels is not None else np.empty(0, np.int64)
-        self.population = self._of(known, view.population, self._labels)  #: (Z, Q')
-
-    def _of(self, confidence: Floats | None, logits: Floats | None, labels: Labels) -> Floats:
-        if self._probability is not None and logits is not None:
-            return self._probability(logits, labels)
-        return log_probability(confidence if confidence is not None else np.empty((0, 1)))
+        self._labels = view.labels[:0] if view.population_labels is None else view.population_labels
+        self.rows, self.population = view.log_probability, view.population_log_probability  #: (N, Q), (Z, Q')
+        if probability is not None:
+            self.rows = probability(view.logits, view.labels)
+            self.population = self.population if view.population is None else probability(view.population, self._labels)
 
     def _references(self, rows: slice) -> Floats:
         """(R, K, Q)."""
         view = self.view
         if self._probability is None:
-            return log_probability(view.reference_phi_of(rows))
+            return view.reference_log_probability_of(rows)
         return np.array([self._probability(model[rows], view.labels[rows]) for model in view.references])
 
     def means(self) -> tuple[Floats, Floats]:
@@ -160,13 +156,9 @@ class _Signal:
 
     def population_mean(self, *, largest_half: bool) -> Floats:
         """Log of the mean over the references (Z, Q'), none of which trained on the population."""
-        view = self.view
-        if self._probability is None:
-            known = view.reference_population_phi
-            found = log_probability(known if known is not None else np.empty((0, 0, 1)))
-        else:
-            models = view.reference_population if view.reference_population is not None else ()
-            found = np.array([self._probability(model, self._labels) for model in models])
+        found = self.view.reference_population_log_probability
+        if self._probability is not None and self.view.reference_population is not None:
+            found = np.array([self._probability(model, self._labels) for model in self.view.reference_population])
         if largest_half:
             found = np.sort(found, axis=0)[len(found) // 2 :]
         return log_mean(found, np.ones(found.shape[:2], np.bool_))

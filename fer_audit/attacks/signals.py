@@ -69,7 +69,6 @@ class Signals:
                 f"received {logits.dtype} {logits.shape}"
             )
         wrong = sum(_not_finite(model) for model in logits)
-        release(logits)
         if wrong:
             raise SignalsError(f"{name} must be finite; received {wrong} of {logits.size} that are NaN or infinite")
 
@@ -207,6 +206,7 @@ def _not_finite(logits: Logits) -> int:
     """How many of the numbers are NaN or infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.sum(logits, dtype=np.float64)
+    release(logits)
     # A sum is finite only where every term is; large finite terms may still add up to infinity.
     return 0 if np.isfinite(total) else int(np.count_nonzero(~np.isfinite(logits)))
 

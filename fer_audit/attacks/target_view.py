@@ -88,6 +88,29 @@ class TargetView:
         return _part(self._pool.phi[:, rows], self._references, self._queries)
 
     @cached_property
+    def log_probability(self) -> Floats:
+        """Logarithm of the label's probability (N, Q) by the target, the negative loss."""
+        return read_only(self._pool.log_probability[self._target][:, self._queries])
+
+    def reference_log_probability_of(self, rows: slice) -> Floats:
+        """The references' log-probabilities of some rows (R, K, Q)."""
+        return _part(self._pool.log_probability[:, rows], self._references, self._queries)
+
+    @cached_property
+    def population_log_probability(self) -> Floats:
+        """Log-probabilities of the target on the population (Z, Q'); no rows without one."""
+        if self._population is None:
+            return np.empty((0, 1))
+        return read_only(self._population.log_probability[self._target][:, self._shared])
+
+    @cached_property
+    def reference_population_log_probability(self) -> Floats:
+        """(R, Z, Q')."""
+        if self._population is None:
+            return np.empty((len(self._references), 0, 1))
+        return _part(self._population.log_probability, self._references, self._shared)
+
+    @cached_property
     def centred(self) -> Floats:
         """Centred logit of the label (N, Q) of the target, see `probabilities.centred_logit`."""
         return read_only(self._pool.centred[self._target][:, self._queries])

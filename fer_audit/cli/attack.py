@@ -31,6 +31,7 @@ _SOME_FAILED = 3
 _KIND = "membership-attack"
 _REFERENCE = re.compile(r"\s*([^\s()=]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _HEADS = ["attack", "AUC", "TPR at\n1 % FPR", "TPR at\n0.1 % FPR", "FPR had,\n1 % asked", "FP", "FN", "epsilon\n\u2265"]
+_NOTES = 2  #: of one attack in the terminal; the page has all
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 Chosen = list[tuple[str, "MembershipAttack"]]  #: label and attack
@@ -248,8 +249,11 @@ def _show(found: Sequence[tuple[str, Audited]], audit: SignalsAudit, console: Co
         f"other models chose, over {targets}; epsilon is the least that is proved at delta {bound.delta:g}.",
     )
     for label, one in found:
-        for note in _notes(one.result):
+        notes = _notes(one.result)
+        for note in notes[:_NOTES]:
             _say(console, f"note: {label}: {note}")
+        if len(notes) > _NOTES:
+            _say(console, f"note: {label}: {len(notes) - _NOTES} more notes are in the report")
 
 
 def _notes(result: AttackResult) -> list[str]:
@@ -312,17 +316,17 @@ def _written(
 ) -> Path:
     """Writes everything into `folder`; returns the page's path."""
     from fer_audit.report.page import render
-    from fer_audit.results import RunRecord, write_results, write_run, write_text
-    from fer_audit.runner.signals import RECORDS, file_digest, records_csv
+    from fer_audit.results import RunRecord, write_results, write_run
+    from fer_audit.runner.records import write_records
+    from fer_audit.runner.signals import RECORDS, file_digest, row_columns
 
-    audits, labels = [one for _, one in found], {id(one): label for label, one in found}
-    results = audit.results(audits, file_digest(options.signals), records=options.records)
+    results = audit.results([one for _, one in found], file_digest(options.signals), records=options.records)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FerAuditError(f"can't write the report to {folder}: {error.strerror}; choose another --reports") from None
     if options.records:
-        write_text(folder / RECORDS, records_csv(audit, audits, lambda one: labels[id(one)]))
+        write_records(folder / RECORDS, {label: one.records for label, one in found}, row_columns(audit))
     else:
         (folder / RECORDS).unlink(missing_ok=True)
     write_results(results, folder / "results.json")

@@ -150,7 +150,7 @@ def _epsilon(results: Results) -> Finding | None:
         f"{_attacked(results, cell, attack)} refutes any epsilon below {loss(bound.lower_bound)} {known}. "
         f"The decisions could not have proved more than {loss(bound.cap)}."
     )
-    return Finding("A least privacy loss is proved", text, "plain")
+    return Finding("The decisions bound the privacy loss from below", text, "plain")
 
 
 def _accuracy(results: Results) -> Finding | None:

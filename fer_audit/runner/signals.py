@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +26,7 @@ from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import raised_in
 from fer_audit.results import Cell, DatasetSummary, PluginRecord, Privacy, Provenance, Results, SplitSummary
 
-RECORDS = "records.csv"
+RECORDS = "records.csv"  #: the exposure of every row
 PLUGIN = "signals"  #: stands where the results of a grid name their dataset
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn")
@@ -181,19 +180,11 @@ class AttackError(FerAuditError):
     """An attack that could not be audited; others may go on."""
 
 
-def records_csv(audit: SignalsAudit, found: Iterable[Audited], label: Callable[[Audited], str]) -> str:
-    """The exposure of every row to every attack, one line each."""
-    signals = audit.signals
-    columns: dict[str, Sequence[Any]] = {"label": signals.labels.tolist()}
-    if signals.subjects is not None:
-        columns["subject"] = signals.subjects.tolist()
-    columns |= {name: values for name, values in audit.families.items() if name not in columns}
-    rows = [{"attack": label(one), **row} for one in found for row in one.records.csv_rows(columns)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def row_columns(audit: SignalsAudit) -> dict[str, Sequence[Any]]:
+    """What is told of each row beside its exposure: label and groups, and only the number of the row of who it is."""
+    taken = ("attack", "row", "label")
+    groups = {f"slice {name}" if name in taken else name: values for name, values in audit.families.items()}
+    return {"label": audit.signals.labels.tolist(), **groups}
 
 
 def file_digest(path: Path) -> str:

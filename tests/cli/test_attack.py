@@ -115,7 +115,8 @@ def test_rows_have_their_exposure(folder):
         lines = list(csv.DictReader(file))
     assert len(lines) == 2 * ROWS
     assert [line["attack"] for line in lines[::ROWS]] == ["loss-threshold", "shadow-mia"]
-    assert (lines[5]["row"], lines[5]["subject"], lines[5]["age"]) == ("5", "1", "<i>old</i>")
+    assert (lines[5]["row"], lines[5]["labels"], lines[5]["age"]) == ("5", "clean", "<i>old</i>")
+    assert "subject" not in lines[5]  # only the row's number ties it to a person
     assert 0 <= float(lines[5]["exposure"]) <= 1
 
 
@@ -284,3 +285,12 @@ def test_a_grid_names_unmet_needs_before_it_trains(folder, capsys):
     assert "membership attack 'demanding' needs at least 50 reference models besides the target, has 4" in error
     assert "at least 4 queries, has 1" in error
     assert not (folder / "reports").exists()
+
+
+def test_slices_may_have_any_name(folder):
+    (folder / "odd.csv").write_text("attack,row\n" + "".join(f"a{row % 2},b{row % 3}\n" for row in range(ROWS)))
+    assert main(["attack", "faces.npz", "--attacks", "loss-threshold", "--slices", "odd.csv"]) == 0
+    with (folder / "reports" / "faces" / "records.csv").open() as file:
+        line = next(csv.DictReader(file))
+    assert (line["attack"], line["row"]) == ("loss-threshold", "0")
+    assert (line["slice attack"], line["slice row"]) == ("a0", "b0")
