@@ -84,8 +84,8 @@ class Quantile(MembershipAttack):
         return HistGradientBoostingRegressor(
             loss="quantile",
             quantile=level,
-            max_iter=60,
-            learning_rate=0.1,
+            max_iter=30,
+            learning_rate=0.2,
             max_leaf_nodes=8,
             min_samples_leaf=20,
             early_stopping=False,
