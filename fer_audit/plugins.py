@@ -20,7 +20,8 @@ from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from types import UnionType
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -288,7 +289,20 @@ def parameter_table(cls: type[Plugin]) -> Sequence[tuple[str, str, str, str]]:
     """Rows (parameter, type, default, description) of a plug-in's parameters, for `fer-audit list`."""
     rows = []
     for name, info in cls.Params.model_fields.items():
-        kind = getattr(info.annotation, "__name__", str(info.annotation))
+        kind = _type_name(info.annotation)
         default = "required" if info.is_required() else repr(info.get_default(call_default_factory=True))
         rows.append((name, kind, default, info.description or ""))
     return rows
+
+
+def _type_name(annotation: Any) -> str:
+    """A type as a user would write it, choices as their values."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(repr(value) for value in inner)
+    if origin in (Union, UnionType):
+        return " | ".join(_type_name(part) for part in inner)
+    if inner:
+        parts = ", ".join("..." if part is Ellipsis else _type_name(part) for part in inner)
+        return f"{getattr(origin, '__name__', origin)}[{parts}]"
+    return "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))

@@ -29,6 +29,12 @@ class Needs:
     loss_trace: bool = False  #: the loss of every row after every epoch
     subjects: bool = False  #: who is on each row
 
+    def __str__(self) -> str:
+        found = [f"{self.references} or more references"] if self.references else []
+        found += [f"{self.queries} or more queries"] if self.queries > 1 else []
+        flags = {"a population": self.population, "losses of every epoch": self.loss_trace, "subjects": self.subjects}
+        return ", ".join([*found, *(name for name, wanted in flags.items() if wanted)]) or "nothing"
+
 
 @dataclass(frozen=True, eq=False)
 class Scored:

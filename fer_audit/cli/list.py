@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,22 @@ def _kinds(asked: str | None) -> list[str]:
     return found
 
 
+def _said_of(cls: type[Plugin]) -> Iterator[tuple[str, str]]:
+    """What a membership attack says of itself beside its docstring."""
+    from fer_audit.attacks.membership_attack import MembershipAttack
+
+    if issubclass(cls, MembershipAttack):
+        yield "threat model", cls.threat_model
+        yield "needs", str(cls.needs)
+
+
 def _show(cls: type[Plugin], console: Console) -> None:
     from fer_audit.plugins import parameter_table
 
     summary = (inspect.getdoc(cls) or "").partition("\n")[0]
     console.print(f"  {cls.name}", style="cyan", end="", markup=False)
     console.print(f"  {summary}", markup=False, soft_wrap=True)
+    for word, text in _said_of(cls):
+        console.print(f"      {word}: {text}", markup=False)
     for parameter, type_name, default, description in parameter_table(cls):
         console.print(f"      {parameter}: {type_name} = {default}  {description}", style="dim", markup=False)
