@@ -202,6 +202,10 @@ def _searched(
     members, nonmembers = np.asarray(members, np.float64), np.asarray(nonmembers, np.float64)
     curve = roc(members, nonmembers)  # checks the scores
     n1, n0 = len(members), len(nonmembers)
+    if threshold in ("split", "multisplit") and min(n1, n0) < 2:
+        raise SignalsError(
+            f"a split needs two or more members and as many non-members, received {n1} and {n0}; give a threshold"
+        )
 
     def at(limit: float, x: Scores, y: Scores, level: float) -> float:
         tp, fp = np.count_nonzero(x >= limit), np.count_nonzero(y >= limit)

@@ -33,5 +33,6 @@ def _rising(p_values: PValues) -> tuple[npt.NDArray[np.intp], PValues]:
 
 def _restored(p_values: PValues, order: npt.NDArray[np.intp], adjusted: PValues) -> PValues:
     found = np.full(len(p_values), np.nan)
-    found[order] = np.minimum(adjusted, 1.0)
+    # By rounding, a p-value could end up a little below itself.
+    found[order] = np.clip(adjusted, p_values[order], 1.0)
     return found
