@@ -23,7 +23,8 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any
     Raises:
         OSError, ValueError, AttributeError, zipfile.BadZipFile: the file is not what `np.savez` writes.
     """
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here, since NumPy leaves a file open that turns out to be no archive.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         held = [name for name in names if name in file.files]
         mapped = _map(path, held)
         return {name: mapped[name] if name in mapped else file[name] for name in held}

@@ -53,12 +53,12 @@ def augmentations(results: Results) -> list[str]:
 
 
 def attack_name(cell: Cell, attack: AttackResult) -> str:
-    """An attack by its name, and by its parameters where the cell has several of that name."""
+    """An attack by its name, and by the parameters in which the cell's attacks of that name differ."""
     found = cell.privacy.attacks if cell.privacy else []
     name = attack.attack.name
-    if sum(other.attack.name == name for other in found) < 2:
-        return name
-    return f"{name}({', '.join(f'{key}={value}' for key, value in attack.attack.params.items())})"
+    alike = [other.attack.params for other in found if other.attack.name == name]
+    told = {key: value for key, value in attack.attack.params.items() if any(one.get(key) != value for one in alike)}
+    return f"{name}({', '.join(f'{key}={value}' for key, value in told.items())})" if told else name
 
 
 def attacks(results: Results) -> list[str]:
