@@ -9,9 +9,7 @@ from fer_audit.errors import SignalsError
 from fer_audit.metrics.membership import Scores
 
 
-def risk_score(
-    reference_members: Scores, reference_nonmembers: Scores, scores: Scores, bins: npt.ArrayLike
-) -> Scores:
+def risk_score(reference_members: Scores, reference_nonmembers: Scores, scores: Scores, bins: npt.ArrayLike) -> Scores:
     """Probability (N,) that a row with such a score is a member, where members and non-members are equally many.
 
     P(s | IN) / (P(s | IN) + P(s | OUT)), both distributions being histograms of what references answered (Song and
