@@ -21,7 +21,8 @@ from fer_audit.metrics.membership import auc
 
 REFERENCES = (1, 2, 4, 8, 16)
 CONTENDERS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("empirical-bayes", {}),
+    ("empirical-bayes", {"statistic": "phi"}),
+    ("empirical-bayes", {"statistic": "centred-logit"}),
     ("lira-online", {}),
     ("lira-offline", {}),
     ("calibration", {}),
@@ -109,7 +110,7 @@ def power(folder: Path) -> None:
             world["population_labels"],
         )
     table = {
-        f"{name} {params.get('mode', '')}".strip(): powers(create(name, **params), signals)
+        " ".join((name, *map(str, params.values()))): powers(create(name, **params), signals)
         for name, params in CONTENDERS
     }
     show([["references", *map(str, REFERENCES)], *([name, *(f"{v:.4f}" for v in row)] for name, row in table.items())])

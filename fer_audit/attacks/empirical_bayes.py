@@ -19,7 +19,7 @@ from fer_audit.attacks.signals import Mask
 class EmpiricalBayes(MembershipAttack):
     """LiRA whose centre of each row is what its few references and all other rows make likely.
 
-    With x the mean over queries of the label's centred logit (or of phi): a row of class c has an OUT centre mu and an
+    With x the mean over queries of phi (or of the label's centred logit): a row of class c has an OUT centre mu and an
     IN centre eta, (mu, eta) normal with the mean of c and one covariance T; a reference without the row says N(mu,
     s0^2), one with it N(eta, s1^2). T, s0 and s1 are moments over all rows (see `_Prior`), the row's references give a
     posterior of (mu, eta), and the score is log N(x; E eta, Var eta + s1^2) - log N(x; E mu, Var mu + s0^2). With many
@@ -39,7 +39,7 @@ class EmpiricalBayes(MembershipAttack):
         """Parameters of the attack."""
 
         statistic: Literal["centred-logit", "phi"] = Field(
-            "centred-logit", description="what is normal: z_y - mean of the others, or the logit-scaled confidence"
+            "phi", description="what is normal: the logit-scaled confidence, or z_y - the mean of the other logits"
         )
 
     params: Params

@@ -169,4 +169,5 @@ def test_the_shrunken_centres_beat_rmia_and_base_with_four_references(golden_sig
         return two_u(found[keep], found[~keep]) / 2 / keep.sum() / (~keep).sum()
 
     rivals = [area(name, mode=mode) for name in ("rmia", "base") for mode in ("online", "offline")]
-    assert area("empirical-bayes") >= max(rivals)
+    # Noise in this world is spread over all classes, which suits the centred logit.
+    assert area("empirical-bayes", statistic="centred-logit") >= max(rivals)

@@ -50,7 +50,7 @@ ATTACKS: list[tuple[str, dict[str, Any]]] = [
     ("base", {}),
     ("base", {"mode": "offline"}),
     ("empirical-bayes", {}),
-    ("empirical-bayes", {"statistic": "phi"}),
+    ("empirical-bayes", {"statistic": "centred-logit"}),
     ("shadow-mia", {}),
     ("shadow-mia", {"features": "sorted-log-probabilities"}),
     ("shadow-mia", {"features": "probabilities"}),
