@@ -33,7 +33,7 @@ class EmpiricalBayes(MembershipAttack):
     name = "empirical-bayes"
     threat_model: ClassVar[str] = "black-box outputs and labels; one or more reference models"
     needs: ClassVar[Needs] = Needs(references=1)
-    scores_rows_apart = True
+    # The gap between both sides and their covariance are learned from all rows, so rows are not scored apart.
 
     class Params(AttackParameters):
         """Parameters of the attack."""

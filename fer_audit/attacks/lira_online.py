@@ -28,7 +28,8 @@ class LiraOnline(MembershipAttack):
     name = "lira-online"
     threat_model: ClassVar[str] = "black-box outputs and labels; reference models with and without each row"
     needs: ClassVar[Needs] = Needs(references=1)
-    scores_rows_apart = True
+    # Pooled deviations of both sides are learned from all rows: where nothing leaks, their difference decides which of
+    # two unusual answers looks like a member's.
 
     class Params(AttackParameters):
         """Parameters of online LiRA."""

@@ -27,7 +27,6 @@ class Subject(MembershipAttack):
     threat_model: ClassVar[str] = "as the attack on rows, and who is on each photograph"
     needs: ClassVar[Needs] = Needs(subjects=True)
     unit = "subject"
-    scores_rows_apart = True  # subjects apart, where the attack on rows keeps these apart
 
     class Params(AttackParameters):
         """Parameters of subject membership."""
