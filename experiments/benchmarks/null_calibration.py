@@ -70,10 +70,8 @@ def main() -> None:
     note(f"the highest is {100 * worst:.1f} %")
     heading(f"False alarms of bounds and intervals on {SCORES} + {SCORES} scores, %")
     cases = list(plain[0][next(iter(plain[0]))])
-    lines = [
-        [name, *(_percent(_rate([alarms[name][case] for alarms in plain])) for case in cases)] for name in plain[0]
-    ]
-    show([["", *cases], *lines])
+    heard = {name: [_rate([alarms[name][case] for alarms in plain]) for case in cases] for name in plain[0]}
+    show([["", *cases], *([name, *map(_percent, row)] for name, row in heard.items())])
 
 
 def _rate(alarms: Sequence[float]) -> float:
