@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import sys
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -35,7 +36,7 @@ def release(array: npt.NDArray[Any]) -> None:
     base: Any = array
     while isinstance(base, np.ndarray | memoryview):
         base = base.base if isinstance(base, np.ndarray) else base.obj
-    if isinstance(base, mmap.mmap):
+    if isinstance(base, mmap.mmap) and sys.platform != "win32":
         base.madvise(mmap.MADV_DONTNEED)
 
 
