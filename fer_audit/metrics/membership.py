@@ -63,7 +63,11 @@ def roc(members: Scores, nonmembers: Scores) -> RocCurve:
 
 
 def tpr_at_fpr(members: Scores, nonmembers: Scores, fpr: float) -> float:
-    """Largest TPR over the realisable thresholds whose FPR is at most `fpr`; raises SignalsError."""
+    """Largest TPR over the realisable thresholds whose FPR is at most `fpr`; raises SignalsError.
+
+    A score that knows nothing reaches (k + 1) / (n0 + 1) on average with k = floor(fpr n0), a little more than `fpr`:
+    the threshold may lie right above the (k + 1)-th non-member.
+    """
     curve = roc(members, nonmembers)
     return float(curve.tpr[curve.at_fpr(fpr)])
 
