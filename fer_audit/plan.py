@@ -180,7 +180,7 @@ def _add_cells(plan: Plan, plugins: _Plugins, store: Store) -> None:
     for seed in grid.seeds:
         keep = None
         if plan.attacks:
-            keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.subjects, seed)
+            keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.units, seed)
         for attack_ref in grid.attacks.labels:
             labels = _given_labels(data, plugins, attack_ref, seed)
             for model, chain in itertools.product(grid.models, grid.augmentations):

@@ -15,7 +15,7 @@ from fer_audit.store import Store
 
 KIND = "datasets"
 _SPLITS = ("pool", "test", "population")
-_ARRAYS = ("images", "labels", "subjects", "masks")
+_ARRAYS = ("images", "labels", "subjects", "masks", "votes", "copies", "traits")
 
 
 def load_through(store: Store, dataset: Dataset, size: int, base: Path) -> tuple[str, FaceData]:
@@ -34,11 +34,11 @@ def open_cached(store: Store, fingerprint: str) -> FaceData:
         raise StoreError(f"the store has no dataset {fingerprint[:12]}; run the grid again")
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     splits = {split: _open_rows(folder, split, meta[split]) for split in _SPLITS}
-    return FaceData(classes=tuple(meta["classes"]), drawn=meta["drawn"], **splits)
+    return FaceData(classes=tuple(meta["classes"]), drawn=meta["drawn"], remarks=tuple(meta["remarks"]), **splits)
 
 
 def _save(data: FaceData, folder: Path) -> None:
-    meta: dict[str, Any] = {"classes": data.classes, "drawn": data.drawn}
+    meta: dict[str, Any] = {"classes": data.classes, "drawn": data.drawn, "remarks": data.remarks}
     for split in _SPLITS:
         rows: Rows = getattr(data, split)
         for field in _ARRAYS:

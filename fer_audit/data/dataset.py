@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
+from fer_audit.data.copies import find_copies, linked
 from fer_audit.errors import DataError, FerAuditError
 from fer_audit.plugins import Plugin, content_key, raised_in
 
@@ -29,9 +31,25 @@ class Rows:
     subjects: npt.NDArray[np.int64] | None = None  #: (N,), one number a person; None where unknown
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)  #: name -> (N,) values
     masks: npt.NDArray[np.bool_] | None = None  #: (N, H, W), the expressive regions; None where unknown
+    votes: npt.NDArray[np.float64] | None = None  #: (N, C), share of the annotators' votes for each class
+    copies: npt.NDArray[np.int64] | None = None  #: (N,), group of images that are copies; None where not looked for
+    traits: npt.NDArray[np.float64] | None = None  #: (N, 5), of the files, see `images.TRAITS`
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def units(self) -> npt.NDArray[np.int64] | None:
+        """(N,), rows that must not be parted: those of a person, and copies of an image; None where all may be."""
+        if self.copies is None or len(np.unique(self.copies)) == len(self):
+            return self.subjects
+        if self.subjects is None:
+            return self.copies
+        links = []
+        for groups in (self.subjects, self.copies):
+            _, first, index = np.unique(groups, return_index=True, return_inverse=True)
+            links.append(np.stack([np.arange(len(self)), first[index]], axis=1))
+        return linked(len(self), np.concatenate(links))
 
     def image_digests(self) -> npt.NDArray[np.uint8]:
         """SHA-256 of each image, (N, 32)."""
@@ -40,14 +58,16 @@ class Rows:
 
     def take(self, index: npt.NDArray[np.int64]) -> Rows:
         """The rows at `index` (K,), in that order."""
-        return Rows(
-            images=self.images[index],
-            labels=self.labels[index],
-            names=tuple(self.names[i] for i in index),
-            subjects=None if self.subjects is None else self.subjects[index],
-            attributes={key: tuple(values[i] for i in index) for key, values in self.attributes.items()},
-            masks=None if self.masks is None else self.masks[index],
-        )
+        columns: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "names":
+                columns[each.name] = tuple(value[i] for i in index)
+            elif each.name == "attributes":
+                columns[each.name] = {key: tuple(values[i] for i in index) for key, values in value.items()}
+            else:
+                columns[each.name] = None if value is None else value[index]
+        return Rows(**columns)
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,7 @@ class FaceData:
     test: Rows
     population: Rows  #: rows that no model trains on and that are not scored; may be empty
     drawn: bool  #: True where no real person is shown, so that images may appear in any report
+    remarks: tuple[str, ...] = ()  #: what was left out of the dataset, and why
 
     def digest(self) -> str:
         """SHA-256 (hex) of the whole content, in order: classes, pixels, labels and subjects."""
@@ -67,6 +88,17 @@ class FaceData:
 
     def _splits(self) -> tuple[Rows, Rows, Rows]:
         return self.pool, self.test, self.population
+
+
+def _with_copies(data: FaceData) -> FaceData:
+    """`data` with the copies among all of its rows, where its reader has not looked for them."""
+    splits: dict[str, Any] = {"pool": data.pool, "test": data.test, "population": data.population}
+    if all(rows.copies is not None for rows in splits.values()):
+        return data
+    groups = find_copies(np.concatenate([rows.images for rows in splits.values()])).near
+    ends = np.cumsum([len(rows) for rows in splits.values()])
+    parts = zip(splits.items(), np.split(groups, ends[:-1]), strict=True)
+    return replace(data, **{name: replace(rows, copies=part) for (name, rows), part in parts})
 
 
 def _file_digest(path: Path) -> str:
@@ -102,12 +134,13 @@ class Dataset(Plugin):
         except Exception as error:
             raise DataError(raised_in(self, error)) from error
         self._check(data, size)
-        return data
+        return data if data.drawn else _with_copies(data)
 
     @final
     def fingerprint(self, size: int, base: Path) -> str:
         """A key (hex) that changes when `load` would return something else: parameters, source, content of files."""
-        return content_key([self.identity(), size, [_file_digest(path) for path in self.sources(base)]])
+        with ThreadPoolExecutor() as pool:  # reading and hashing release the interpreter lock
+            return content_key([self.identity(), size, list(pool.map(_file_digest, self.sources(base)))])
 
     @abstractmethod
     def read(self, size: int, base: Path) -> FaceData:
@@ -126,6 +159,10 @@ class Dataset(Plugin):
                     f"dataset {self.name!r}, {split}: expected uint8 images of shape {(count, size, size, 3)}, "
                     f"received {rows.images.dtype} {rows.images.shape}"
                 )
+            for field_ in ("votes", "copies", "traits", "masks"):
+                column = getattr(rows, field_)
+                if column is not None and len(column) != count:
+                    raise DataError(f"dataset {self.name!r}, {split}: {field_} must have one entry a row")
             if len(rows.names) != count or (rows.subjects is not None and len(rows.subjects) != count):
                 raise DataError(f"dataset {self.name!r}, {split}: names and subjects must have one entry a row")
             if count and not 0 <= rows.labels.min() <= rows.labels.max() < len(data.classes):

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from fer_audit.data.dataset import Dataset, FaceData
-from fer_audit.data.images import SUFFIXES, refuse
-from fer_audit.data.labels import class_name, class_order
-from fer_audit.data.listing import SPLITS, Listing
-from fer_audit.data.splits import SplitParameters
+from fer_audit.data.class_folders import classed_images, named_folders, subfolders
+from fer_audit.data.images import refuse
+from fer_audit.data.labels import class_name
+from fer_audit.data.listed import RootedDataset, RootParameters
+from fer_audit.data.listing import SPLITS, Item, Listing
 from fer_audit.errors import DataError, did_you_mean
-
-_NUMBERED = (
-    "names of classes, as the order of numbers can't be guessed (1..7 is surprise first in RAF-DB, 0..6 neutral first "
-    "in AffectNet, anger first in FER2013); say for instance `classes: {1: surprise, 2: fear, ...}`"
-)
 
 #: YAML reads the name of a numbered folder as a number.
 FolderName: TypeAlias = Annotated[str, BeforeValidator(str)]
 
 
-class Folders(Dataset):
+class Folders(RootedDataset):
     """Images in `root/{train,test}/<class>/`, or in `root/<class>/` and split at random.
 
     A folder's name is the name of its class; `angry`, `Angry` and `anger` are one class. Numbered folders need
@@ -38,10 +33,9 @@ class Folders(Dataset):
 
     name = "folders"
 
-    class Params(SplitParameters):
+    class Params(RootParameters):
         """Parameters of class folders."""
 
-        root: str = Field(description="the folder that holds all others, relative to the folder of the grid")
         classes: dict[FolderName, str | None] = Field(
             default_factory=dict, description="folder -> class; null leaves a folder out; empty: folders name classes"
         )
@@ -54,43 +48,17 @@ class Folders(Dataset):
 
     params: Params
 
-    def read(self, size: int, base: Path) -> FaceData:
-        """Reads all images of all class folders."""
-        listing = self._listing(base)
-        if listing.splits is not None and self.params.population_fraction:
-            raise DataError(
-                f"{listing.source} has folders for its splits, so that nothing is left to split: expected "
-                f"population_fraction 0, received {self.params.population_fraction}"
-            )
-        return listing.load(size, class_order(listing.labels), self.params)
-
-    def sources(self, base: Path) -> list[Path]:
+    def found(self, root: Path) -> Listing:
         """All images of all class folders."""
-        return list(self._listing(base).paths)
-
-    def _listing(self, base: Path) -> Listing:
-        root = base / self.params.root
-        if not root.is_dir():
-            raise DataError(f"no folder {str(root)!r}: expected `root` relative to the folder of the grid")
         split_folders = self._split_folders(root)
-        found = [
-            image for split, folder in split_folders or [("", root)] for image in self._images(root, folder, split)
-        ]
-        self._check_classes(root, {image.label for image in found})
-        names = tuple(image.path.relative_to(root).as_posix() for image in found)
-        return Listing(
-            source=str(root),
-            names=names,
-            paths=tuple(image.path for image in found),
-            places=names,
-            labels=tuple(image.label for image in found),
-            splits=tuple(image.split for image in found) if split_folders else None,
-            subjects=self._subjects(root, names),
-        )
+        found = [item for split, folder in split_folders or [("", root)] for item in self._images(root, folder, split)]
+        self._check_classes(root, {item.label for item in found})
+        listing = Listing.of(str(root), found)
+        return replace(listing, subjects=self._subjects(root, listing.names))
 
     def _split_folders(self, root: Path) -> list[tuple[str, Path]]:
         """Each split and its folder; none where `root` holds the class folders themselves."""
-        folders = {folder.name: folder for folder in _folders(root)}
+        folders = {folder.name: folder for folder in subfolders(root)}
         wanted = self.params.splits or {name: name.lower() for name in folders if name.lower() in SPLITS}
         if not wanted:
             return []
@@ -102,32 +70,15 @@ class Folders(Dataset):
         refuse(str(root), problems, "folders `train` and `test`, or `splits`, such as `{train: train, valid: test}`")
         return [(split, folders[name]) for name, split in wanted.items()]
 
-    def _images(self, root: Path, folder: Path, split: str) -> list[_Image]:
+    def _images(self, root: Path, folder: Path, split: str) -> list[Item]:
         """The images of all class folders in `folder`; raises DataError."""
-        class_folders = _folders(folder)
-        if not class_folders:
-            raise DataError(f"{folder} has no class folders: expected folders such as `happiness` that hold images")
-        labels = self._labels(folder, [found.name for found in class_folders])
-        found, empty = [], []
-        for class_folder in class_folders:
-            label = labels[class_folder.name]
-            if label is None:
-                continue
-            paths = _image_files(class_folder)
-            found += [_Image(path, label, split) for path in paths]
-            empty += [] if paths else [f"no images in {class_folder.relative_to(root).as_posix()!r}"]
-        refuse(str(root), empty, "images in every class folder: " + ", ".join(sorted(SUFFIXES)))
-        return found
-
-    def _labels(self, folder: Path, names: list[str]) -> Mapping[str, str | None]:
-        """Folder name -> label, or None where it is left out; raises DataError."""
-        if self.params.classes:
-            unknown = [f"folder {name!r}" for name in names if name not in self.params.classes]
-            known = ", ".join(self.params.classes)
-            refuse(str(folder), unknown, f"only folders that `classes` lists ({known}); null leaves a folder out")
-            return {name: to and class_name(to) for name, to in self.params.classes.items()}
-        refuse(str(folder), [f"folder {name!r}" for name in names if name.isdigit()], _NUMBERED)
-        return {name: class_name(name) for name in names}
+        if not self.params.classes:
+            return classed_images(root, folder, split, named_folders(folder))
+        unknown = [f"folder {path.name!r}" for path in subfolders(folder) if path.name not in self.params.classes]
+        known = ", ".join(self.params.classes)
+        refuse(str(folder), unknown, f"only folders that `classes` lists ({known}); null leaves a folder out")
+        labels = {name: to and class_name(to) for name, to in self.params.classes.items()}
+        return classed_images(root, folder, split, labels)
 
     def _check_classes(self, root: Path, found: set[str]) -> None:
         wanted = {to: name for name, to in self.params.classes.items() if to is not None}
@@ -144,21 +95,3 @@ class Folders(Dataset):
         unmatched = [name for name, match in matches.items() if match is None]
         refuse(str(root), unmatched, f"paths in which `subject_pattern` {pattern.pattern!r} finds the subject")
         return tuple(match[1] if pattern.groups else match[0] for match in matches.values() if match)
-
-
-@dataclass(frozen=True)
-class _Image:
-    path: Path
-    label: str
-    split: str
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _image_files(folder: Path) -> list[Path]:
-    # macOS writes a hidden `._name.jpg` beside each file on foreign disks.
-    return sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,30 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from fer_audit.data.progress import tracked
 from fer_audit.errors import DataError
 
 _SHOWN = 10
+_CHUNK = 64  #: images that a thread takes at once
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 #: File names that end so are taken for images.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
+#: What a file tells beside its pixels: (width, height) in pixels, bytes a pixel, 1 where it holds grey levels only, and
+#: the mean of the first JPEG quantisation table (0 where it is no JPEG).
+TRAITS = ("width", "height", "bytes a pixel", "grey file", "JPEG quantisation")
 
-def refuse(source: str, problems: Sequence[str], expected: str) -> None:
-    """Raises DataError where there are `problems` of `source`, with the first ten of them and what was `expected`."""
+Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels
+
+
+def refuse(source: str, problems: Sequence[str], expected: str, *, shown: int = _SHOWN) -> None:
+    """Raises DataError where there are `problems` of `source`, with the first `shown` and what was `expected`."""
     if not problems:
         return
-    lines = [f"  {problem}" for problem in problems[:_SHOWN]]
-    if len(problems) > _SHOWN:
-        lines.append(f"  ... and {len(problems) - _SHOWN} more")
+    lines = [f"  {problem}" for problem in problems[:shown]]
+    if len(problems) > shown:
+        lines.append(f"  ... and {len(problems) - shown} more")
     noun = "problem" if len(problems) == 1 else "problems"
     raise DataError("\n".join([f"{source} has {len(problems)} {noun}; expected {expected}:", *lines]))
 
@@ -36,35 +47,90 @@ def missing_images(paths: Sequence[Path], places: Sequence[str]) -> list[str]:
     return [f"{place}: no image {str(path)!r}" for path, place in zip(paths, places, strict=True) if not path.is_file()]
 
 
-def read_images(source: str, paths: Sequence[Path], places: Sequence[str], size: int) -> npt.NDArray[np.uint8]:
-    """Images (N, size, size, 3), uint8 RGB, of files of any shape; raises DataError naming each unreadable one.
+@dataclass(frozen=True)
+class ImageFiles:
+    """What N image files hold; rows of unreadable files are undefined."""
 
-    Images are turned as their EXIF data say, and stretched where they aren't square.
+    images: npt.NDArray[np.uint8]  #: (N, size, size, 3), RGB
+    traits: npt.NDArray[np.float64]  #: (N, 5), see TRAITS
+    problems: dict[int, str]  #: row -> why its file can't be read
+
+
+def read_images(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None = None) -> ImageFiles:
+    """Images of files of any shape, in several threads; nothing is raised where a file can't be read.
+
+    Images are turned as their EXIF data say, cut to their box where `boxes` (N,) are given, and stretched where they
+    aren't square.
     """
-    images = np.empty((len(paths), size, size, 3), np.uint8)
+    count = len(paths)
+    images, traits = np.empty((count, size, size, 3), np.uint8), np.zeros((count, len(TRAITS)))
 
-    def read(index: int) -> str | None:
-        try:
-            images[index] = _read(paths[index], size)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            return f"{places[index]}: can't read {str(paths[index])!r}: {error}"
-        return None
+    def read(rows: range) -> dict[int, str]:
+        problems = {}
+        for row in rows:
+            try:
+                images[row], traits[row] = _read(paths[row], size, None if boxes is None else boxes[row])
+            except _UNREADABLE as error:
+                problems[row] = f"can't read {str(paths[row])!r}: {error}"
+        return problems
 
-    # Decoding releases the interpreter lock.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        problems = [problem for problem in pool.map(read, range(len(paths))) if problem]
-    refuse(source, problems, "images that Pillow reads, with 8 or 16 bits a channel")
+    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    # Decoding and scaling release the interpreter lock.
+    with _strict_about_bombs(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = list(tracked(pool.map(read, chunks), len(chunks) * _CHUNK, "reading images"))
+    return ImageFiles(images, traits, {row: text for part in found for row, text in part.items()})
+
+
+class _strict_about_bombs:  # noqa: N801 - reads as a statement
+    """Within it an image of more pixels than Pillow warns of is an error: a face doesn't have 90 million."""
+
+    def __enter__(self) -> None:
+        self._caught = warnings.catch_warnings()
+        self._caught.__enter__()
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+    def __exit__(self, *exception: Any) -> None:
+        self._caught.__exit__(*exception)
+
+
+def scaled_pixels(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """Grey images (N, h, w) as RGB images (N, size, size, 3)."""
+    images = np.empty((len(pixels), size, size, 3), np.uint8)
+    for row, grey in enumerate(tracked(pixels, len(pixels), "scaling images")):
+        image = Image.fromarray(grey)
+        if image.size != (size, size):
+            image = image.resize((size, size), Image.Resampling.LANCZOS)
+        images[row] = np.asarray(image)[:, :, None]
     return images
 
 
-def _read(path: Path, size: int) -> npt.NDArray[np.uint8]:
+def _read(path: Path, size: int, box: Box | None) -> tuple[npt.NDArray[np.uint8], list[float]]:
     with Image.open(path) as opened:
-        # A large JPEG is decoded at a half, a quarter, ... of its size, still well above the size that is wanted.
-        opened.draft(None, (2 * size, 2 * size))
+        traits = list(_traits(path, opened))
+        if box is None:
+            # A large JPEG is decoded at a half, a quarter, ... of its size, still well above the size that is wanted.
+            opened.draft(None, (2 * size, 2 * size))
         image = _rgb(ImageOps.exif_transpose(opened))
+    if box is not None:
+        image = image.crop(_inside(box, image.size))
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.LANCZOS)
-    return np.asarray(image)
+    return np.asarray(image), traits
+
+
+def _traits(path: Path, opened: Any) -> Iterator[float]:
+    width, height = opened.size
+    tables = getattr(opened, "quantization", None) or {}
+    yield from (width, height, path.stat().st_size / max(1, width * height))
+    yield float(opened.mode in ("1", "L", "LA", "I;16", "I;16B", "I;16L"))
+    yield float(np.mean(next(iter(tables.values())))) if tables else 0.0
+
+
+def _inside(box: Box, size: tuple[int, int]) -> Box:
+    left, top, right, bottom = max(0, box[0]), max(0, box[1]), min(size[0], box[2]), min(size[1], box[3])
+    if right - left < 1 or bottom - top < 1:
+        raise ValueError(f"the box {box} (left, top, right, bottom) lies outside of {size[0]} x {size[1]} pixels")
+    return left, top, right, bottom
 
 
 def _rgb(image: Any) -> Image.Image:

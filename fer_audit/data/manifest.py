@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.images import missing_images, refuse
-from fer_audit.data.labels import class_name, class_order
+from fer_audit.data.labels import class_name
+from fer_audit.data.listed import ListedDataset
 from fer_audit.data.listing import SPLITS, Listing
-from fer_audit.data.splits import SplitParameters
+from fer_audit.data.splits import ListedParameters
 from fer_audit.errors import DataError, did_you_mean
 
 _REQUIRED = ("image", "label")
@@ -20,7 +20,7 @@ _OPTIONAL = ("split", "subject")
 _VALIDATION = frozenset({"val", "valid", "validation", "dev"})
 
 
-class Manifest(Dataset):
+class Manifest(ListedDataset):
     """Images listed in a csv with the header `image,label[,split,subject,<attributes...>]`.
 
     Image paths are relative to the csv, or absolute. Labels are names; `happy`, `Happy` and `happiness` are one class.
@@ -33,38 +33,22 @@ class Manifest(Dataset):
 
     name = "manifest"
 
-    class Params(SplitParameters):
+    class Params(ListedParameters):
         """Parameters of a manifest."""
 
         path: str = Field(description="the csv, relative to the folder of the grid")
         classes: tuple[str, ...] | None = Field(None, description="all classes in order; null: those of the csv")
         ignore: tuple[str, ...] = Field((), description="labels whose rows are left out")
 
+        @property
+        def class_names(self) -> tuple[str, ...] | None:
+            """The classes that the user set."""
+            return None if self.classes is None else tuple(class_name(name) for name in self.classes)
+
     params: Params
 
-    def read(self, size: int, base: Path) -> FaceData:
-        """Reads the csv and all images that it lists."""
-        listing = self._listing(base)
-        if listing.splits is not None and self.params.population_fraction:
-            raise DataError(
-                f"{listing.source} has a column 'split', so that nothing is left to split: expected "
-                f"population_fraction 0, received {self.params.population_fraction}"
-            )
-        return listing.load(size, self._classes(listing), self.params)
-
-    def sources(self, base: Path) -> list[Path]:
-        """The csv and all images that it lists."""
-        return [base / self.params.path, *self._listing(base).paths]
-
-    def _classes(self, listing: Listing) -> tuple[str, ...]:
-        if self.params.classes is None:
-            return class_order(listing.labels)
-        classes = tuple(class_name(name) for name in self.params.classes)
-        empty = [name for name in classes if name not in set(listing.labels)]
-        refuse(listing.source, [f"class {name!r} has no rows" for name in empty], "rows of every class in `classes`")
-        return classes
-
-    def _listing(self, base: Path) -> Listing:
+    def listing(self, base: Path) -> Listing:
+        """The rows of the csv."""
         path = base / self.params.path
         ignored = {class_name(name) for name in self.params.ignore}
         lines = [line for line in _lines(path) if class_name(line.values["label"]) not in ignored]
@@ -75,15 +59,19 @@ class Manifest(Dataset):
         places = [line.place for line in lines]
         refuse(str(path), missing_images(paths, places), "images at paths relative to the csv, or absolute")
         columns = {key: tuple(line.values[key] for line in lines) for key in lines[0].values}
+        labels = tuple(class_name(label) for label in columns.pop("label"))
+        empty = [name for name in self.params.class_names or () if name not in set(labels)]
+        refuse(str(path), [f"class {name!r} has no rows" for name in empty], "rows of every class in `classes`")
         return Listing(
             source=str(path),
             names=columns.pop("image"),
             paths=tuple(paths),
             places=tuple(places),
-            labels=tuple(class_name(label) for label in columns.pop("label")),
+            labels=labels,
             splits=columns.pop("split", None),
             subjects=columns.pop("subject", None),
             attributes=columns,
+            documents=(path,),
         )
 
     def _problems(self, lines: list[_Line]) -> list[str]:

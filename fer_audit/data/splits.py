@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,21 +36,37 @@ class SplitParameters(Parameters):
         return pool, self.test_fraction, self.population_fraction
 
 
+class ListedParameters(SplitParameters):
+    """How the images of a dataset on disk are read and split."""
+
+    on_bad_image: Literal["error", "skip"] = Field(
+        "error", description="what to do with images that can't be read: tell them all and stop, or leave them out"
+    )
+    deduplicate: bool = Field(False, description="drop train and population rows whose image has a copy elsewhere")
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """All classes in order where the user set them; None for those of the rows, in canonical order."""
+        return None
+
+
 def split_by_subject(labels: Ints, subjects: Ints | None, fractions: Sequence[float], rng: np.random.Generator) -> Ints:
     """Part (N,) of each row, 0..len(fractions)-1: all rows of a subject in one part, the shares alike in every class.
 
     `labels` (N,); `subjects` (N,) or None, where each row is its own subject; `fractions` sum to 1. Where each row is
-    its own subject, no share of a class is off by one row or more.
+    its own subject, no share of a class is off by one row or more. Subjects with many rows and with few are shared out
+    alike.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise DataError(f"can't split rows: expected fractions of 0 or more that sum to 1, received {list(fractions)}")
     people = _Subjects.of(labels, subjects)
-    total = people.counts.sum(axis=0)
-    missing = np.outer(fractions, total)
-    weight = 1 / np.maximum(total, 1)  # a row of a rare class matters more
+    weight = 1 / np.maximum(people.counts.sum(axis=0), 1)  # a row of a rare class matters more
+    missing = np.zeros((len(fractions), people.counts.shape[1]))
     part = np.empty(len(people.sizes), np.int64)
     # The largest first: small subjects then even out what the large ones left unequal.
     for person in np.lexsort((rng.random(len(part)), -people.sizes)):
+        # Only rows that were dealt out so far are missed: else the largest part would get all large subjects.
+        missing += np.outer(fractions, people.counts[person])
         part[person] = np.argmax(missing @ (people.counts[person] * weight))
         missing[part[person]] -= people.counts[person]
     return part[people.row]

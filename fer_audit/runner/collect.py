@@ -112,7 +112,7 @@ def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
     history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
     return Utility(
         training=cell.utility,
-        accuracy=accuracy(labels, predicted, plan.data.test.subjects),
+        accuracy=accuracy(labels, predicted, plan.data.test.units),
         balanced_accuracy=balanced_accuracy(labels, predicted, classes),
         per_class=per_class_recall(labels, predicted, classes),
         confusion=confusion_matrix(labels, predicted, classes).tolist(),

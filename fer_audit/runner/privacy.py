@@ -44,11 +44,12 @@ def measure_privacy(
     logits, population = read_answers(store, jobs, "pool"), read_answers(store, jobs, "population")
     test = np.stack([np.load(store.path(*job.fit) / "test.npy") for job in jobs])
     has_population = len(data.population) > 0
+    units = None if data.pool.units is None else np.asarray(data.pool.units)
     signals = Signals(
         logits=logits,
         keep=keep,
         labels=given,
-        subjects=None if data.pool.subjects is None else np.asarray(data.pool.subjects),
+        subjects=units,
         population_logits=population if has_population else None,
         population_labels=np.asarray(data.population.labels) if has_population else None,
         loss_trace=read_losses(store, jobs, array_digest(given)),
@@ -60,9 +61,9 @@ def measure_privacy(
         trainings=trainings,
         references=len(jobs) - 2,
         queries=list(queries),
-        member_accuracy=mean_accuracy(correct, keep, data.pool.subjects),
-        nonmember_accuracy=mean_accuracy(correct, ~keep, data.pool.subjects),
-        test_accuracy=mean_accuracy(tested, np.ones_like(tested), data.test.subjects),
+        member_accuracy=mean_accuracy(correct, keep, units),
+        nonmember_accuracy=mean_accuracy(correct, ~keep, units),
+        test_accuracy=mean_accuracy(tested, np.ones_like(tested), data.test.units),
         attacks=[one.result for one in found],
     )
     return privacy, {repr(attack): one.records for attack, one in zip(attacks, found, strict=True)}
