@@ -62,6 +62,48 @@ class DatasetSummary(_Record):
     pool: SplitSummary
     test: SplitSummary
     population: SplitSummary
+    hygiene: Hygiene | None = None  #: None where only the answers to the images are known
+
+
+class CopyCount(_Record):
+    """Images that there are more than once."""
+
+    groups: int  #: of two images or more
+    rows: int  #: in these groups
+    conflicting_groups: int  #: whose images have different labels
+    across: dict[str, int]  #: such as "test rows with a copy in train" -> how many
+
+
+class BlindCheck(_Record):
+    """Whether two sides of a split can be told apart without any model, by simple image statistics."""
+
+    one: str
+    other: str
+    seed: int | None  #: of the membership halves; None where two splits are compared
+    auc: Estimate
+    telling: str  #: the statistic that alone tells most
+    telling_auc: float | None
+    found: bool  #: the whole interval lies above one half
+
+
+class Hygiene(_Record):
+    """What is wrong with a dataset and its splits."""
+
+    exact: CopyCount
+    near: CopyCount  #: with the exact ones
+    shared_subjects: dict[str, int]  #: such as "train and test" -> people in both; only where people are known
+    blind: list[BlindCheck]
+    remarks: list[str]  #: what was left out on reading
+
+
+class ImageSizes(_Record):
+    """Sizes of the image files of a split, in pixels."""
+
+    split: str
+    smallest: tuple[int, int]  #: width, height of the image of least area
+    median: tuple[int, int]
+    largest: tuple[int, int]
+    grey: float  #: share of files with grey levels only
 
 
 class Cost(_Record):
@@ -213,6 +255,7 @@ class Privacy(_Record):
     nonmember_accuracy: Estimate  #: mean over models on the rows of the pool that they did not train on
     test_accuracy: Estimate | None  #: mean over models on the test split; None where only signals were audited
     attacks: list[AttackResult]
+    invalid: str = ""  #: why none of this can be trusted; empty where nothing speaks against it
     records: str | None = None  #: csv with the exposure of every row, relative to the folder of results.json
 
 
@@ -271,6 +314,18 @@ class Results(_Record):
     provenance: Provenance
 
 
+class DataReport(_Record):
+    """What `fer-audit data` found: the dataset alone, without any model."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    include_images: bool
+    dataset: DatasetSummary
+    sizes: list[ImageSizes]  #: none where the images are no files
+    attributes: dict[str, dict[str, int]]  #: of the train split: name -> value -> rows
+    sheets: list[ImageSheet] = []
+
+
 class RunRecord(_Record):
     """What differs from run to run: when, where, how long, and how fast one image is classified."""
 
@@ -304,6 +359,16 @@ def write_results(results: Results, path: Path) -> None:
 def read_results(path: Path) -> Results:
     """Reads results.json; raises ResultsError."""
     return _read(path, Results)
+
+
+def write_data(report: DataReport, path: Path) -> None:
+    """Writes data.json."""
+    write_text(path, report.model_dump_json(indent=1) + "\n")
+
+
+def read_data(path: Path) -> DataReport:
+    """Reads data.json; raises ResultsError."""
+    return _read(path, DataReport)
 
 
 def write_run(record: RunRecord, path: Path) -> None:

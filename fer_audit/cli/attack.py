@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fer_audit.cli.options import add_reports
+from fer_audit.cli.references import parse_reference, split_references
 from fer_audit.errors import FerAuditError, PluginError, SignalsError
 
 if TYPE_CHECKING:
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
 
 _SOME_FAILED = 3
 _KIND = "membership-attack"
-_REFERENCE = re.compile(r"\s*([^\s()=]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _HEADS = ["attack", "AUC", "TPR at\n1 % FPR", "TPR at\n0.1 % FPR", "FPR had,\n1 % asked", "FP", "FN", "epsilon\n\u2265"]
 _NOTES = 2  #: of one attack in the terminal; the page has all
-_BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 Chosen = list[tuple[str, "MembershipAttack"]]  #: label and attack
 
@@ -155,63 +154,12 @@ def _created(registry: Registry, ref: PluginRef) -> MembershipAttack:
 
 def parse_attacks(text: str) -> list[PluginRef]:
     """Plug-ins as `PluginRef.label` writes them, separated by commas; raises PluginError."""
-    refs = [_parse(item) for item in _split(text, "--attacks")]
+    refs = [parse_reference(item, "--attacks") for item in split_references(text, "--attacks")]
     labels = [ref.label for ref in refs]
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise PluginError(f"--attacks names {twice!r} twice; each attack is run once")
     return refs
-
-
-def _parse(item: str) -> PluginRef:
-    from fer_audit.grid import PluginRef
-
-    found = _REFERENCE.fullmatch(item)
-    if found is None:
-        raise PluginError(f"--attacks: expected a name or name(parameter=value, ...), received {item.strip()!r}")
-    name, inside = found.groups()
-    params: dict[str, Any] = {}
-    for part in _split(inside, f"--attacks: {name}") if (inside or "").strip() else ():
-        key, sign, value = part.partition("=")
-        if not sign or not key.strip() or key.strip() in params:
-            raise PluginError(f"--attacks: {name}: expected parameter=value, each once, received {part.strip()!r}")
-        params[key.strip()] = _value(value.strip(), f"--attacks: {name}: {key.strip()}")
-    return PluginRef(name=name, params=params)
-
-
-def _value(text: str, place: str) -> Any:
-    import yaml
-
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise PluginError(f"{place}: expected a YAML value, received {text!r}") from None
-    return None if value == "None" else value  # as a label writes it
-
-
-def _split(text: str, place: str) -> list[str]:
-    """The parts between commas that stand outside brackets and quotes; raises PluginError."""
-    parts, closing, quote = [""], [], ""
-    for sign in text:
-        if quote:
-            quote = "" if sign == quote else quote
-        elif sign in "'\"":
-            quote = sign
-        elif sign in _BRACKETS:
-            closing.append(_BRACKETS[sign])
-        elif closing and sign == closing[-1]:
-            closing.pop()
-        elif sign in _BRACKETS.values():
-            raise PluginError(f"{place}: a {sign!r} closes nothing, received {text!r}")
-        elif sign == "," and not closing:
-            parts.append("")
-            continue
-        parts[-1] += sign
-    if quote or closing:
-        raise PluginError(f"{place}: {quote or closing[-1]!r} is missing, received {text!r}")
-    if not all(part.strip() for part in parts):
-        raise PluginError(f"{place}: a name is missing between commas, received {text!r}")
-    return parts
 
 
 def _attacked(audit: SignalsAudit, attacks: Chosen, console: Console) -> tuple[list[tuple[str, Audited]], list[str]]:

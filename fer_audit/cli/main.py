@@ -13,6 +13,9 @@ import fer_audit
 COMMANDS = {
     "run": "train what is missing, attack it, and write the report",
     "plan": "show what a run would do, without doing it",
+    "data": "look at a dataset: counts, copies, and whether its splits can be trusted",
+    "prepare": "find, align and crop the faces of a dataset",
+    "doctor": "check the environment, and say how to mend what is wrong",
     "attack": "attack what models answered, whoever trained them, and write the report",
     "report": "write the report again from finished results",
     "list": "show the plug-ins and their parameters",

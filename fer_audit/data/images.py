@@ -104,6 +104,16 @@ def scaled_pixels(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.ui
     return images
 
 
+def read_whole(path: Path, box: Box | None = None) -> npt.NDArray[np.uint8]:
+    """The image of a file in its own size (H, W, 3), turned as its EXIF data say; raises DataError."""
+    try:
+        with _strict_about_bombs(), Image.open(path) as opened:
+            image = _rgb(ImageOps.exif_transpose(opened))
+        return np.asarray(image if box is None else image.crop(_inside(box, image.size)))
+    except _UNREADABLE as error:
+        raise DataError(f"can't read {str(path)!r}: {error}") from None
+
+
 def _read(path: Path, size: int, box: Box | None) -> tuple[npt.NDArray[np.uint8], list[float]]:
     with Image.open(path) as opened:
         traits = list(_traits(path, opened))

@@ -36,6 +36,7 @@ def findings(results: Results) -> list[Finding]:
     """The findings in the order of the page."""
     found = (
         _coverage(results),
+        _invalid(results),
         _leakage(results),
         _slices(results),
         _epsilon(results),
@@ -65,6 +66,14 @@ def direction(one: Estimate, other: Estimate, comparisons: int) -> int:
     if first is None or second is None:
         return 0
     return int(first[0] > second[1]) - int(first[1] < second[0])
+
+
+def _invalid(results: Results) -> Finding | None:
+    reasons = [cell.privacy.invalid for cell in results.cells if cell.privacy and cell.privacy.invalid]
+    if not reasons:
+        return None
+    of = "all" if len(reasons) == len(results.cells) else f"{len(reasons)} of {len(results.cells)}"
+    return Finding("Membership results can't be trusted", f"In {of} cells {reasons[0]}.", "bad")
 
 
 def _coverage(results: Results) -> Finding | None:

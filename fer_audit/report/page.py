@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
 from fer_audit.report.charts.chart import Chart, Variant
 from fer_audit.report.exposure import exposure_table
@@ -49,8 +50,8 @@ def render(folder: Path) -> Path:
 def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> str:
     """The page as text."""
     parts = sections(results)
-    scripts = {name: _resource(path) for name, path in _SCRIPTS.items()}
-    return _template().render(
+    scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
+    return template("page.html.j2").render(
         results=results,
         run=run,
         data=results.dataset,
@@ -61,6 +62,8 @@ def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> 
         tables=_tables(results, run),
         pictures=shown,
         undone=_undone(results),
+        invalid=_invalid(results),
+        people=checks.shared_subjects(results.dataset.hygiene),
         answers_only=answers_only(results),
         subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
         correction=correction(results),
@@ -68,9 +71,9 @@ def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> 
         cut_files=cut(sum(found.records is not None for found in _privacies(results)), DETAILED, "files are linked"),
         confidence=numbers.confidence(results),
         payload=_embedded({chart.id: _drawing(chart) for chart in parts.charts()}),
-        style=Markup(_resource("templates/page.css")),  # noqa: S704
+        style=Markup(resource("templates/page.css")),  # noqa: S704
         **{name: Markup(text) for name, text in scripts.items()},  # noqa: S704
-        policy=_policy(list(scripts.values())),
+        policy=page_policy(list(scripts.values())),
     )
 
 
@@ -84,7 +87,9 @@ def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
         exposure_table(results, DETAILED),
         tables.memorisation_table(results),
         tables.cost_table(results, run),
-        tables.splits_table(results),
+        tables.splits_table(results.dataset),
+        checks.copies_table(results.dataset.hygiene),
+        checks.blind_table(results.dataset.hygiene),
         tables.corruption_table(results),
     )
     return {table.id: table for table in made}
@@ -97,6 +102,11 @@ def _privacies(results: Results) -> list[Privacy]:
 def _undone(results: Results) -> list[tuple[str, str, str]]:
     seeds = several_seeds(results)
     return [(cell_name(cell, seeds), cell.status, cell.error) for cell in results.cells if cell.status != "done"]
+
+
+def _invalid(results: Results) -> list[str]:
+    """Why some or all membership results can't be trusted."""
+    return list(dict.fromkeys(found.invalid for found in _privacies(results) if found.invalid))
 
 
 def _drawing(chart: Chart) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def _embedded(payload: dict[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
 
-def _policy(scripts: list[str]) -> str:
+def page_policy(scripts: list[str]) -> str:
     """A content security policy that lets only these scripts run and nothing be loaded."""
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
@@ -144,11 +154,13 @@ def _policy(scripts: list[str]) -> str:
 
 
 @cache
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """The text of a file of this package."""
     return files(_PACKAGE).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """The template of that name."""
     loader = jinja2.PackageLoader(_PACKAGE, "templates")
     made = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -156,4 +168,4 @@ def _template() -> jinja2.Template:
     made.filters.update(
         integer=numbers.integer, short=numbers.short, percent=numbers.percent, duration=numbers.duration
     )
-    return made.get_template("page.html.j2")
+    return made.get_template(name)

@@ -25,10 +25,11 @@ def pictures(results: Results, folder: Path) -> list[Picture]:
     """The sheets of the results; none where real people would be shown without the grid's consent."""
     if not (results.dataset.drawn or results.include_images):
         return []
-    return [_picture(sheet, folder) for sheet in results.sheets]
+    return [picture_of(sheet, folder) for sheet in results.sheets]
 
 
-def _picture(sheet: ImageSheet, folder: Path) -> Picture:
+def picture_of(sheet: ImageSheet, folder: Path) -> Picture:
+    """The sheet with the pixels of its file in `folder`."""
     path = (folder / sheet.file).resolve()
     if not path.is_relative_to(folder.resolve()):
         return Picture(sheet, problem=f"{sheet.file} is not in the folder of the results")

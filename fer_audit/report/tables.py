@@ -12,6 +12,7 @@ from fer_audit.results import (
     AttackResult,
     Cell,
     Cost,
+    DatasetSummary,
     EpsilonBound,
     Estimate,
     Latency,
@@ -94,13 +95,16 @@ class _Scales:
 def _cell_row(cell: Cell, cost: Cost | None, speed: Latency | None, scales: _Scales) -> tuple[Entry, ...]:
     utility, attack = cell.utility, strongest_attack(cell)
     auc = measured(_auc(cell), decimal, scales.auc)
+    untrusted = ["invalid"] if cell.privacy and cell.privacy.invalid else []
     return (
         *_identity(cell),
         Entry(cell.status, sort=cell.status, tone=_TONES[cell.status]),
         number(cell.noise_rate, percent),
         measured(utility.accuracy if utility else None, percent, scales.accuracy),
         measured(utility.balanced_accuracy if utility else None, percent, scales.accuracy),
-        Entry(auc.text, auc.sort, "\n".join([auc.note, attack_name(cell, attack)]) if attack else "", auc.bar),
+        Entry(
+            auc.text, auc.sort, "\n".join([auc.note, attack_name(cell, attack), *untrusted]) if attack else "", auc.bar
+        ),
         count(cost.params_total if cost else None),
         number(cost.macs if cost else None, short),
         number(cost.flops if cost else None, short),
@@ -151,7 +155,9 @@ def _decision_row(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry,
     found = attack.confusion
     return (
         words(chain_name(cell), _labels_and_seed(cell, seeds)),
-        words(attack_name(cell, attack), _threat(attack)),
+        words(
+            attack_name(cell, attack), ("invalid; " if cell.privacy and cell.privacy.invalid else "") + _threat(attack)
+        ),
         measured(attack.auc, decimal),
         number(attack.auc_spread, decimal),
         *(count(value) for value in (found.tp, found.fp, found.fn, found.tn)),
@@ -242,12 +248,11 @@ def _cost_row(cost: Cost, speed: Latency | None, most: int) -> tuple[Entry, ...]
     )
 
 
-def splits_table(results: Results) -> Table:
+def splits_table(data: DatasetSummary) -> Table:
     """Rows of each split and class."""
-    data = results.dataset
     splits = [("Pool (train)", data.pool), ("Test", data.test), ("Population", data.population)]
     what = "Images"
-    if answers_only(results):
+    if data.image_size is None:
         splits, what = [("Pool", data.pool), ("Population", data.population)], "Rows"
     columns = [Column("Split", numeric=False), Column(what), Column("Subjects"), *map(Column, data.classes)]
     rows = [_split_row(name, split) for name, split in splits]

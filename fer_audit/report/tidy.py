@@ -65,6 +65,7 @@ def _utility(utility: Utility | None) -> Row:
 def _privacy(privacy: Privacy | None) -> Row:
     return {
         "references": privacy.references if privacy else None,
+        "invalid": (privacy.invalid or None) if privacy else None,
         **_estimate("member_accuracy", privacy.member_accuracy if privacy else None),
         **_estimate("nonmember_accuracy", privacy.nonmember_accuracy if privacy else None),
         **_estimate("privacy_test_accuracy", privacy.test_accuracy if privacy else None),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 import fer_audit
-from fer_audit.data.dataset import Rows
+from fer_audit.data.hygiene import check_hygiene, invalid_reason
 from fer_audit.errors import FerAuditError
 from fer_audit.grid import chain_label
 from fer_audit.metrics.accuracy import accuracy, balanced_accuracy, confusion_matrix, per_class_recall
@@ -26,15 +26,15 @@ from fer_audit.results import (
     Cell,
     Corruption,
     Cost,
-    DatasetSummary,
     Epoch,
+    Hygiene,
     PluginRecord,
     Privacy,
     Provenance,
     Results,
-    SplitSummary,
     Utility,
 )
+from fer_audit.runner.dataset import summarised
 from fer_audit.runner.privacy import measure_privacy, read_answers
 from fer_audit.runner.records import RECORDS, write_records
 from fer_audit.runner.sheets import write_sheets
@@ -50,11 +50,13 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
     with console.status("attacking") if console.is_terminal else contextlib.nullcontext():
         old = folder / RECORDS
         shutil.rmtree(old, ignore_errors=True)
-        cells = [_collect_cell(plan, store, cell, failures, folder) for cell in plan.cells]
+        halves = {cell.seed: cell.keep for cell in plan.cells if cell.keep is not None}
+        hygiene = check_hygiene(plan.data, halves)
+        cells = [_collect_cell(plan, store, cell, failures, folder, hygiene) for cell in plan.cells]
     return Results(
         grid=plan.grid.name,
         include_images=plan.grid.include_images,
-        dataset=_dataset(plan),
+        dataset=summarised(plan.dataset, plan.data, plan.grid.training.image_size, hygiene),
         costs=_costs(plan, store),
         cells=cells,
         sheets=write_sheets(plan, folder),
@@ -62,7 +64,9 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
     )
 
 
-def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str], folder: Path) -> Cell:
+def _collect_cell(
+    plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str], folder: Path, hygiene: Hygiene
+) -> Cell:
     wanted = (cell.utility, *cell.privacy)
     failed = next((key for key in wanted if key in failures), None)
     absent = next((key for key in wanted if not _whole(plan, store, key)), None)
@@ -74,6 +78,7 @@ def _collect_cell(plan: Plan, store: Store, cell: PlannedCell, failures: Mapping
     if status == "done" and cell.keep is not None:
         try:
             privacy = _privacy(plan, store, cell, cell.keep, folder)
+            privacy.invalid = invalid_reason(hygiene, cell.seed)
         except FerAuditError as problem:
             status, error = "failed", str(problem)
         except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
@@ -162,28 +167,6 @@ def _corruption(cell: PlannedCell) -> Corruption | None:
         corrupted_rows=int(corruption.corrupted.sum()),
         matrix=corruption.matrix.tolist(),
         labels_sha256=array_digest(corruption.labels),
-    )
-
-
-def _dataset(plan: Plan) -> DatasetSummary:
-    data = plan.data
-    return DatasetSummary(
-        plugin=_record(PluginIdentity(**plan.dataset.identity())),
-        classes=list(data.classes),
-        image_size=plan.grid.training.image_size,
-        digest=data.digest(),
-        drawn=data.drawn,
-        pool=_split(data.pool, len(data.classes)),
-        test=_split(data.test, len(data.classes)),
-        population=_split(data.population, len(data.classes)),
-    )
-
-
-def _split(rows: Rows, classes: int) -> SplitSummary:
-    return SplitSummary(
-        rows=len(rows),
-        per_class=np.bincount(rows.labels, minlength=classes).tolist(),
-        subjects=None if rows.subjects is None else len(np.unique(rows.subjects)),
     )
 
 

@@ -24,7 +24,7 @@ def payload(text):
 
 
 def without_bundle(text):
-    return text.replace(page._resource("vendor/plotly-cartesian.min.js"), "")
+    return text.replace(page.resource("vendor/plotly-cartesian.min.js"), "")
 
 
 def test_page_is_written_beside_the_results_and_light(results, make_folder):
@@ -200,6 +200,6 @@ def test_every_chart_has_a_place_a_description_and_its_numbers(few, make_folder)
 
 
 def test_bundle_is_the_version_that_plotly_writes_for():
-    banner = page._resource("vendor/plotly-cartesian.min.js")[:200]
+    banner = page.resource("vendor/plotly-cartesian.min.js")[:200]
     version = re.search(r"v(\d+\.\d+)\.", banner).group(1)
     assert get_plotlyjs_version().startswith(version + ".")
