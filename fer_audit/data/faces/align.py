@@ -62,7 +62,7 @@ def _warped(image: Pixels, matrix: Floats, size: int) -> Pixels:
         # Bilinear sampling looks at four pixels: a larger image has to be averaged down first.
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         across, down = width / image.shape[1], height / image.shape[0]
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         matrix = matrix @ np.array([[1 / across, 0, 0], [0, 1 / down, 0], [0, 0, 1]])
     # Points are measured from the corner of the first pixel, OpenCV counts from its centre.
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])

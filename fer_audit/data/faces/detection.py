@@ -85,7 +85,7 @@ def find_faces(detector: Detector, image: Pixels) -> list[Face]:
     shown = image
     if scale > 1:
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        shown = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+        shown = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     room = round(_ROOM * max(shown.shape[:2]))
     framed = cv2.copyMakeBorder(shown, room, room, room, room, cv2.BORDER_REPLICATE)
     return [face.moved(scale, room, room) for face in detector.find(np.ascontiguousarray(framed))]

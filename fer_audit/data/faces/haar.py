@@ -6,10 +6,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from fer_audit.data.faces.detection import Face, Pixels, Point, ordered_eyes
+from fer_audit.lazy import LazyModule
+
+cv2: Any = LazyModule("cv2")
 
 _LEAST_SHARE = 0.2  #: of the image's shorter side that a face is wide
 

@@ -370,10 +370,21 @@ def _write_faces(listing: Listing, out: Path, settings: Settings, on_missing: On
         box, points = record.get("box", [""] * 4), record.get("points", [])
         places = [value for point in points for value in point]
         eyes = {True: "found", False: "guessed"}.get(record.get("eyes_found", ""), "")
+        padding = [""] * (2 * len(_POINTS) - len(places))
         lines.append(
-            [name, record["source"], record["sha256"], settings.detector, record["faces"], *box]
-            + [record.get("score", ""), eyes, *places, *[""] * (2 * len(_POINTS) - len(places))]
-            + [_done(record, settings, on_missing)]
+            [
+                name,
+                record["source"],
+                record["sha256"],
+                settings.detector,
+                record["faces"],
+                *box,
+                record.get("score", ""),
+                eyes,
+                *places,
+                *padding,
+                _done(record, settings, on_missing),
+            ]
         )
     _write_csv(out / _FACES, head, lines)
 
