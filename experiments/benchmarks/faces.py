@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -28,6 +29,7 @@ _NEAR = 0.10  #: of the output's side
 
 
 def main() -> None:
+    """Prints what either detector finds, and how well its eyes are put in place."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="photographs, evenly spread (default: all)")
     parser.add_argument("--workers", type=int, default=2)
@@ -68,8 +70,7 @@ def _measure(listing: Listing, detector: DetectorName, folder: Path, workers: in
 def _prepared(listing: Listing, out: Path, detector: DetectorName, workers: int) -> Prepared:
     settings = Settings(detector, _SIZE, _MARGIN)
     *_, outcome = prepare(listing, out, settings, "keep", workers=workers)
-    assert isinstance(outcome, Prepared)
-    return outcome
+    return cast("Prepared", outcome)
 
 
 def _in_place(path: Path) -> tuple[int, int]:

@@ -100,7 +100,7 @@ def usage_splits(path: Path, rows: list[Row], public_test: str) -> tuple[str, ..
 def pixels_of(path: Path, rows: list[Row]) -> npt.NDArray[np.uint8]:
     """Grey faces (N, 48, 48) of the column `pixels`; raises DataError naming each broken line."""
     faces, problems = np.empty((len(rows), SIDE * SIDE), np.uint8), []
-    for number, row in enumerate(tracked(rows, len(rows), "reading pixels")):
+    for number, row in enumerate(tracked(rows, len(rows), "reading pixels", 2000)):
         values = _numbers(row.values["pixels"])
         if values is None or len(values) != SIDE * SIDE or not 0 <= values.min() <= values.max() <= 255:
             problems.append(f"{row.place}: {'no numbers' if values is None else f'{len(values)} numbers'}")

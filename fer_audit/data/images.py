@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from fer_audit.data.progress import tracked
 from fer_audit.errors import DataError
 
 _SHOWN = 10
-_CHUNK = 64  #: images that a thread takes at once
+_CHUNK = 256  #: images that a process takes at once
+_WORTH_PROCESSES = 2000  #: images; starting processes takes as long as reading some of them
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 #: File names that end so are taken for images.
@@ -27,6 +27,8 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", "
 #: What a file tells beside its pixels: (width, height) in pixels, bytes a pixel, 1 where it holds grey levels only, and
 #: the mean of the first JPEG quantisation table (0 where it is no JPEG).
 TRAITS = ("width", "height", "bytes a pixel", "grey file", "JPEG quantisation")
+
+_ORIENTATION = 0x0112  #: EXIF tag
 
 Box = tuple[int, int, int, int]  #: left, top, right, bottom in pixels
 
@@ -57,28 +59,44 @@ class ImageFiles:
 
 
 def read_images(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None = None) -> ImageFiles:
-    """Images of files of any shape, in several threads; nothing is raised where a file can't be read.
+    """Images of files of any shape, in several processes; nothing is raised where a file can't be read.
 
     Images are turned as their EXIF data say, cut to their box where `boxes` (N,) are given, and stretched where they
     aren't square.
     """
     count = len(paths)
     images, traits = np.empty((count, size, size, 3), np.uint8), np.zeros((count, len(TRAITS)))
+    problems: dict[int, str] = {}
+    for start, part in tracked(_parts(paths, size, boxes), -(-count // _CHUNK), "reading images", 8):
+        rows = slice(start, start + len(part.images))
+        images[rows], traits[rows] = part.images, part.traits
+        problems |= {start + row: text for row, text in part.problems.items()}
+    return ImageFiles(images, traits, problems)
 
-    def read(rows: range) -> dict[int, str]:
-        problems = {}
-        for row in rows:
+
+def _parts(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None) -> Iterator[tuple[int, ImageFiles]]:
+    """Chunks of the files and where each starts, in order."""
+    from joblib import Parallel, delayed
+
+    starts = range(0, len(paths), _CHUNK)
+    # Small images are mostly Python's work, which threads can't share; processes pay once there are many images.
+    many = len(paths) >= _WORTH_PROCESSES
+    workers = Parallel(os.cpu_count() or 1 if many else 1, return_as="generator", backend="loky", verbose=0)
+    ends = [slice(start, start + _CHUNK) for start in starts]
+    parts = workers(delayed(_read_part)(paths[rows], size, None if boxes is None else boxes[rows]) for rows in ends)
+    return zip(starts, parts, strict=True)
+
+
+def _read_part(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None) -> ImageFiles:
+    images, traits = np.zeros((len(paths), size, size, 3), np.uint8), np.zeros((len(paths), len(TRAITS)))
+    problems = {}
+    with _strict_about_bombs():
+        for row, path in enumerate(paths):
             try:
-                images[row], traits[row] = _read(paths[row], size, None if boxes is None else boxes[row])
+                images[row], traits[row] = _read(path, size, None if boxes is None else boxes[row])
             except _UNREADABLE as error:
-                problems[row] = f"can't read {str(paths[row])!r}: {error}"
-        return problems
-
-    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    # Decoding and scaling release the interpreter lock.
-    with _strict_about_bombs(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = list(tracked(pool.map(read, chunks), len(chunks) * _CHUNK, "reading images"))
-    return ImageFiles(images, traits, {row: text for part in found for row, text in part.items()})
+                problems[row] = f"can't read {str(path)!r}: {error}"
+    return ImageFiles(images, traits, problems)
 
 
 class _strict_about_bombs:  # noqa: N801 - reads as a statement
@@ -96,7 +114,7 @@ class _strict_about_bombs:  # noqa: N801 - reads as a statement
 def scaled_pixels(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     """Grey images (N, h, w) as RGB images (N, size, size, 3)."""
     images = np.empty((len(pixels), size, size, 3), np.uint8)
-    for row, grey in enumerate(tracked(pixels, len(pixels), "scaling images")):
+    for row, grey in enumerate(tracked(pixels, len(pixels), "scaling images", 2000)):
         image = Image.fromarray(grey)
         if image.size != (size, size):
             image = image.resize((size, size), Image.Resampling.LANCZOS)
@@ -108,7 +126,7 @@ def read_whole(path: Path, box: Box | None = None) -> npt.NDArray[np.uint8]:
     """The image of a file in its own size (H, W, 3), turned as its EXIF data say; raises DataError."""
     try:
         with _strict_about_bombs(), Image.open(path) as opened:
-            image = _rgb(ImageOps.exif_transpose(opened))
+            image = _rgb(_upright(opened))
         return np.asarray(image if box is None else image.crop(_inside(box, image.size)))
     except _UNREADABLE as error:
         raise DataError(f"can't read {str(path)!r}: {error}") from None
@@ -120,7 +138,7 @@ def _read(path: Path, size: int, box: Box | None) -> tuple[npt.NDArray[np.uint8]
         if box is None:
             # A large JPEG is decoded at a half, a quarter, ... of its size, still well above the size that is wanted.
             opened.draft(None, (2 * size, 2 * size))
-        image = _rgb(ImageOps.exif_transpose(opened))
+        image = _rgb(_upright(opened))
     if box is not None:
         image = image.crop(_inside(box, image.size))
     if image.size != (size, size):
@@ -128,12 +146,21 @@ def _read(path: Path, size: int, box: Box | None) -> tuple[npt.NDArray[np.uint8]
     return np.asarray(image), traits
 
 
+def _upright(opened: Any) -> Any:
+    opened.load()
+    # Parsing takes as long as scaling, and a JPEG says at once whether there is anything to parse. Pillow's function
+    # copies every image that needs no turning.
+    if opened.format == "JPEG" and "exif" not in opened.info:
+        return opened
+    return opened if opened.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(opened)
+
+
 def _traits(path: Path, opened: Any) -> Iterator[float]:
     width, height = opened.size
     tables = getattr(opened, "quantization", None) or {}
     yield from (width, height, path.stat().st_size / max(1, width * height))
     yield float(opened.mode in ("1", "L", "LA", "I;16", "I;16B", "I;16L"))
-    yield float(np.mean(next(iter(tables.values())))) if tables else 0.0
+    yield sum(table) / len(table) if (table := next(iter(tables.values()), None)) else 0.0
 
 
 def _inside(box: Box, size: tuple[int, int]) -> Box:
@@ -143,7 +170,9 @@ def _inside(box: Box, size: tuple[int, int]) -> Box:
     return left, top, right, bottom
 
 
-def _rgb(image: Any) -> Image.Image:
+def _rgb(image: Any) -> Any:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image  # converting would copy it
     if image.mode.startswith("I;16"):
         # Pillow's own conversion cuts off everything above 255.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -151,5 +180,4 @@ def _rgb(image: Any) -> Image.Image:
         raise ValueError(f"pixels of mode {image.mode!r}")
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    converted: Image.Image = image.convert("RGB")
-    return converted
+    return image.convert("RGB")

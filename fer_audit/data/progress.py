@@ -8,13 +8,13 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-#: Fewer items are done before a reader has found the bar.
-_WORTH_A_BAR = 2000
 
+def tracked(items: Iterable[Item], total: int, title: str, worth: int = 2) -> Iterator[Item]:
+    """`items` as they are; a bar on the terminal, to standard error, tells how many of `total` are done.
 
-def tracked(items: Iterable[Item], total: int, title: str) -> Iterator[Item]:
-    """`items` as they are; a bar on the terminal, to standard error, tells how many of `total` are done."""
-    if total < _WORTH_A_BAR or not sys.stderr.isatty():
+    Fewer items than `worth` are done before a reader has found the bar.
+    """
+    if total < worth or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console

@@ -129,3 +129,13 @@ def test_fractions_sum_to_one(fractions):
 def test_something_must_be_left_to_train_on():
     with pytest.raises(DataError, match=r"below 1, received 0\.5 \+ 0\.5"):
         SplitParameters(test_fraction=0.5, population_fraction=0.5).fractions()
+
+
+def test_people_with_many_rows_are_shared_out_like_those_with_few():
+    """Twenty people have forty rows each, four hundred have one: both kinds are in the test split by its share."""
+    subjects = np.concatenate([np.repeat(np.arange(20), 40), 100 + np.arange(400)])
+    labels = np.zeros(len(subjects), np.int64)
+    part = split_by_subject(labels, subjects, [0.75, 0.25], np.random.default_rng(0))
+    of_person = {subject: part[subjects == subject][0] for subject in np.unique(subjects)}
+    assert sum(of_person[person] for person in range(20)) == 5
+    assert sum(of_person[100 + person] for person in range(400)) == 100

@@ -16,7 +16,7 @@ def texts(table):
 
 def test_rows_are_as_long_as_the_head(results, make_results):
     for found in (results, make_results(seeds=(0, 1))):
-        for make in (decisions_table, memorisation_table, splits_table, transferred_table):
+        for make in (decisions_table, memorisation_table, transferred_table):
             table = make(found)
             assert {len(row) for row in table.rows} == {len(table.columns)}
         for make in (cells_table, cost_table):
@@ -68,7 +68,7 @@ def test_transferred_thresholds_show_what_they_did(results):
 def test_signals_alone_have_neither_test_split_nor_utility(audited):
     titles = [column.title for column in memorisation_table(audited).columns]
     assert titles == ["Cell", "Members", "Non-members", "Gap"]
-    assert [row[0].text for row in splits_table(audited).rows] == ["Pool", "Population"]
+    assert [row[0].text for row in splits_table(audited.dataset).rows] == ["Pool", "Population"]
     assert texts(decisions_table(audited))[0][0] == "world"
     assert decisions_table(audited).rows[0][0].note == ""
 
