@@ -103,7 +103,7 @@ class ImageSizes(_Record):
     smallest: tuple[int, int]  #: width, height of the image of least area
     median: tuple[int, int]
     largest: tuple[int, int]
-    grey: float  #: share of files with grey levels only
+    grey: float  #: share of images without colour
 
 
 class Cost(_Record):

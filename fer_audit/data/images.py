@@ -71,7 +71,16 @@ def read_images(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None = 
         rows = slice(start, start + len(part.images))
         images[rows], traits[rows] = part.images, part.traits
         problems |= {start + row: text for row, text in part.problems.items()}
+    if count >= _WORTH_PROCESSES:
+        _end_processes()
     return ImageFiles(images, traits, problems)
+
+
+def _end_processes() -> None:
+    # They would wait for more work for minutes, and hold memory that trainings want.
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
 
 
 def _parts(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None) -> Iterator[tuple[int, ImageFiles]]:

@@ -37,6 +37,7 @@ def findings(results: Results) -> list[Finding]:
     found = (
         _coverage(results),
         _invalid(results),
+        _different_splits(results),
         _leakage(results),
         _slices(results),
         _epsilon(results),
@@ -74,6 +75,20 @@ def _invalid(results: Results) -> Finding | None:
         return None
     of = "all" if len(reasons) == len(results.cells) else f"{len(reasons)} of {len(results.cells)}"
     return Finding("Membership results can't be trusted", f"In {of} cells {reasons[0]}.", "bad")
+
+
+def _different_splits(results: Results) -> Finding | None:
+    """Splits that a blind baseline tells apart; halves of the pool, which attacks are judged on, are not among them."""
+    hygiene = results.dataset.hygiene
+    found = [check for check in hygiene.blind if check.seed is None and check.found] if hygiene else []
+    if not found:
+        return None
+    told = "; ".join(f"{c.one} from {c.other} (AUC {with_interval(c.auc, decimal)}, by {c.telling})" for c in found)
+    text = (
+        f"Image statistics alone tell {told}: accuracy may differ between them for that reason, and telling one from "
+        f"the other would say nothing of membership. Attacks here are judged on halves of the train split."
+    )
+    return Finding("Splits come from different sources", text, "bad")
 
 
 def _coverage(results: Results) -> Finding | None:

@@ -67,7 +67,7 @@ def sizes_table(sizes: list[ImageSizes]) -> Table:
         Column("Smallest"),
         Column("Median"),
         Column("Largest"),
-        Column("Grey files", "files with grey levels only"),
+        Column("Grey", "images without colour, however they are saved"),
     )
     rows = [
         (

@@ -13,6 +13,7 @@ from fer_audit.data.dataset import Dataset, FaceData, Rows
 from fer_audit.data.images import TRAITS
 from fer_audit.results import DatasetSummary, Hygiene, ImageSheet, ImageSizes, PluginRecord, SplitSummary
 
+_TINT = 12  #: largest difference between the channels of nearly all pixels of a grey photograph
 _VALUES = 40  #: of an attribute; one with more is an identifier, not a group
 _COLUMNS, _LINES = 12, 3
 _JPEG_QUALITY = 88
@@ -46,7 +47,7 @@ def image_sizes(data: FaceData) -> list[ImageSizes]:
             smallest, median, largest = (
                 (int(width[row]), int(height[row])) for row in (order[0], order[len(order) // 2], order[-1])
             )
-            grey = float(rows.traits[:, TRAITS.index("grey file")].mean())
+            grey = float(np.mean([_is_grey(image) for image in rows.images]))
             found.append(ImageSizes(split=name, smallest=smallest, median=median, largest=largest, grey=grey))
     return found
 
@@ -68,6 +69,12 @@ def write_class_sheets(data: FaceData, folder: Path) -> list[ImageSheet]:
         caption = f"{len(shown)} of {len(index)} images of the train split, chosen at random."
         sheets.append(ImageSheet(kind="expressions", title=name, caption=caption, file=file, labels=[]))
     return sheets
+
+
+def _is_grey(image: NDArray[np.uint8]) -> bool:
+    # A JPEG tints its grey a little, and many grey photographs are saved in colour.
+    spread = image.max(axis=2) - image.min(axis=2)
+    return bool(np.percentile(spread, 99) <= _TINT)
 
 
 def _split(rows: Rows, classes: int) -> SplitSummary:

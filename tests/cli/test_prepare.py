@@ -1,4 +1,10 @@
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -59,3 +65,38 @@ def test_bad_input_is_one_sentence(source, monkeypatch, capsys, arguments, messa
     told = capsys.readouterr().err
     assert message in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_run_leaves_nobody_behind_and_is_gone_on_with(source, capsys, stop):
+    """Its workers end with it; run again, it does what was left and writes what an undisturbed run does."""
+    rng = np.random.default_rng(1)
+    for row in range(150):
+        Image.fromarray(rng.integers(0, 256, (200, 200, 3), np.uint8)).save(source / "src" / "fear" / f"n{row}.png")
+    arguments = ["prepare", str(source / "src"), str(source / "out"), "--detector", "haar", "--workers", "2"]
+    journal = source / "out" / "journal.jsonl"
+    # A shell that runs us in the background may have us ignore interrupts; this process must not.
+    begin = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    script = begin + "from fer_audit.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE)
+    while process.poll() is None and not (journal.is_file() and journal.read_text().count("\n") > 5):
+        time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    second = main([*arguments])
+    assert second == 2
+    assert "another process is preparing faces" in capsys.readouterr().err
+    process.send_signal(stop)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
+    if stop == signal.SIGINT:
+        assert b"interrupted" in said
+        assert b"Traceback" not in said
+    assert not psutil.wait_procs(workers, timeout=20)[1]
+    assert not (source / "out" / "manifest.csv").exists()
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "154 images" in told
+    assert "154 images: 154 done now" not in told
+    assert main([*arguments[:2], str(source / "other"), *arguments[3:]]) == 0
+    for name in ("manifest.csv", "faces.csv", "missing.txt"):
+        assert (source / "out" / name).read_bytes() == (source / "other" / name).read_bytes()

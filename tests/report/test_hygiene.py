@@ -61,6 +61,9 @@ def test_invalid_results_are_marked_wherever_they_stand(results, hygiene):
     results = results.model_copy(deep=True)  # the fixture is shared
     results.dataset.hygiene = hygiene
     assert not any("can't be trusted" in finding.title for finding in findings(results))
+    (differ,) = [finding for finding in findings(results) if "different sources" in finding.title]
+    assert "train from test (AUC 0.710" in differ.text
+    assert "by saturation" in differ.text
     cell = results.cells[0]
     cell.privacy.invalid = "members can be told from non-members by saturation"
     told = [finding for finding in findings(results) if "can't be trusted" in finding.title]

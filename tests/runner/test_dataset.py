@@ -28,7 +28,9 @@ def test_a_dataset_is_summarised(tmp_path):
 
 def test_sizes_are_those_of_real_images():
     traits = np.array([[30.0, 40, 1, 1, 0], [10, 10, 1, 0, 0], [20, 20, 1, 0, 0]])
-    pool = Rows(np.zeros((3, 8, 8, 3), np.uint8), np.zeros(3, np.int64), tuple("abc"), traits=traits)
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    images[1:, :, :4, 0] = 200  # the left half is red
+    pool = Rows(images, np.zeros(3, np.int64), tuple("abc"), traits=traits)
     (found, _) = image_sizes(FaceData(("fear",), pool, pool, pool.take(np.array([], np.int64)), drawn=False))
     assert (found.smallest, found.median, found.largest) == ((10, 10), (20, 20), (30, 40))
     assert found.grey == 1 / 3

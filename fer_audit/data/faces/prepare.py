@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -36,7 +37,7 @@ _JOURNAL, _SETTINGS, _MANIFEST, _FACES, _MISSING = (
     "faces.csv",
     "missing.txt",
 )
-_IMAGES = "images"
+_IMAGES, _LOCK = "images", ".lock"
 _OURS = (_JOURNAL, _SETTINGS, _MANIFEST, _FACES, _MISSING, _IMAGES)
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 _PACKAGES = ("opencv-python", "mtcnn", "retina-face", "onnxruntime", "pillow")
@@ -96,6 +97,13 @@ def prepare(
         from fer_audit.data.faces.retinaface_detector import check_weights
 
         check_weights()
+    with _alone(out):
+        yield from _prepare(listing, out, settings, on_missing, workers, overwrite)
+
+
+def _prepare(
+    listing: Listing, out: Path, settings: Settings, on_missing: OnMissing, workers: int, overwrite: bool
+) -> Iterator[Record | Prepared]:
     known = _open(out, settings, overwrite)
     targets = _targets(listing)
     todo: list[_Task] = []
@@ -116,11 +124,25 @@ def prepare(
     yield _finish(listing, out, settings, on_missing, [records[row] for row in range(len(listing))], before)
 
 
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Within it no other process prepares in `out`; raises DataError where one does."""
+    import fcntl
+
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file: expected a folder to write to")
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"another process is preparing faces in {out}: wait for it, or choose another") from None
+        yield
+
+
 def _open(out: Path, settings: Settings, overwrite: bool) -> dict[str, Record]:
     """What an earlier run has noted in `out`, by target; raises DataError where it can't be gone on with."""
     journal = out / _JOURNAL
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file: expected a folder to write to")
     if overwrite and journal.is_file():
         for name in _OURS:
             path = out / name
@@ -130,7 +152,7 @@ def _open(out: Path, settings: Settings, overwrite: bool) -> dict[str, Record]:
                 path.unlink(missing_ok=True)
     if journal.is_file():
         return _noted(journal, settings)
-    if out.is_dir() and any(out.iterdir()):
+    if any(path.name != _LOCK for path in out.iterdir()):
         raise DataError(f"{out} is not empty, and no preparation wrote it: choose another folder")
     (out / _IMAGES).mkdir(parents=True, exist_ok=True)
     journal.write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
@@ -248,8 +270,17 @@ def _start(name: DetectorName) -> None:
 
     global _detector  # noqa: PLW0603 - an initializer has no other way to leave something to its process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends the work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _detector = load_detector(name)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent was killed: it would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _cut_out(task: _Task, images: str, settings: Settings, write_whole: bool) -> Record:
