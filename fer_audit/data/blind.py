@@ -29,7 +29,6 @@ LEAST_UNITS = 50  #: people or images a side; fewer resolve nothing
 _FOLDS = 5
 _STRETCH = (1 + _FOLDS / (_FOLDS - 1)) ** 0.5  #: variance x (1 / folds + judged / trained on) x folds
 _TILES = 6  #: a side; their brightness is told
-_EXAMINED = 40_000  #: rows; more would only make the interval narrower
 _GREY_SPREAD = 6  #: between the channels of a pixel that counts as grey, which JPEG may tint a little
 
 
@@ -80,8 +79,7 @@ def blind_baseline(
         note = f"not resolvable (needs at least {LEAST_UNITS} people or images a side, there are {fewest})"
         return Blind(Estimate(value=None, confidence=confidence, n=len(side), note=note), "", None)
     rng = np.random.default_rng(seed)
-    rows = _examined(units, rng)
-    values, side, units = statistics.values[rows], side[rows], units[rows]
+    values = statistics.values
     fold = split_by_subject(side.astype(np.int64), units, [1 / _FOLDS] * _FOLDS, rng)
     areas, influence = np.zeros(_FOLDS), np.zeros(len(side))
     for number in range(_FOLDS):
@@ -101,14 +99,6 @@ def blind_baseline(
         method=f"mean of {_FOLDS} folds, DeLong by unit, corrected for shared training rows",
     )
     return Blind(estimate, *_most_telling(statistics.names, values, side))
-
-
-def _examined(units: Ints, rng: np.random.Generator) -> Ints:
-    if len(units) <= _EXAMINED:
-        return np.arange(len(units))
-    known, index = np.unique(units, return_inverse=True)
-    place = rng.permutation(len(known))[index]
-    return np.sort(np.argsort(place, kind="stable")[:_EXAMINED])
 
 
 def _scores(known: Floats, side: Sides, asked: Floats, seed: int) -> Floats:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_audit.data.blind import Blind, blind_baseline, statistics_of
-from fer_audit.data.copies import exact_groups, find_copies
+from fer_audit.data.copies import find_copies
 from fer_audit.data.dataset import FaceData, Rows
 from fer_audit.data.splits import Ints
 from fer_audit.results import BlindCheck, CopyCount, Hygiene
 
 _ALPHA = 0.05  #: over all blind checks together
+_EXAMINED = 40_000  #: rows of a split; more would only make an interval narrower
 
 
 def check_hygiene(data: FaceData, halves: Mapping[int, npt.NDArray[np.bool_]]) -> Hygiene:
@@ -24,23 +25,31 @@ def check_hygiene(data: FaceData, halves: Mapping[int, npt.NDArray[np.bool_]]) -
     2.5 % risk of being called invalid.
     """
     splits = {name: rows for name, rows in _splits(data).items() if len(rows)}
-    images = np.concatenate([np.asarray(rows.images) for rows in splits.values()])
     part = np.repeat(np.arange(len(splits)), [len(rows) for rows in splits.values()])
     labels = np.concatenate([rows.labels for rows in splits.values()])
-    near = [rows.copies for rows in splits.values()]
-    groups = np.concatenate([found for found in near if found is not None]) if None not in map(_kind, near) else None
+    digests = np.concatenate([rows.image_digests() for rows in splits.values()])
     names = tuple(splits)
     return Hygiene(
-        exact=_copies(exact_groups(images), part, labels, names),
-        near=_copies(find_copies(images).near if groups is None else groups, part, labels, names),
+        exact=_copies(_equal(digests), part, labels, names),
+        near=_copies(_near(splits), part, labels, names),
         shared_subjects=_shared_subjects(splits),
         blind=_blind_checks(splits, halves),
         remarks=list(data.remarks),
     )
 
 
-def _kind(found: Ints | None) -> type | None:
-    return None if found is None else type(found)
+def _equal(digests: npt.NDArray[np.uint8]) -> Ints:
+    """(N,), the group of rows of `digests` (N, 32) that are the same."""
+    _, group = np.unique(digests, axis=0, return_inverse=True)
+    return group.reshape(-1).astype(np.int64)
+
+
+def _near(splits: Mapping[str, Rows]) -> Ints:
+    """(N,), groups of copies over all splits, as they were found on reading or, in drawn datasets, are found now."""
+    known = [rows.copies for rows in splits.values() if rows.copies is not None]
+    if len(known) == len(splits):
+        return np.concatenate(known)
+    return find_copies(np.concatenate([np.asarray(rows.images) for rows in splits.values()])).near
 
 
 def _splits(data: FaceData) -> dict[str, Rows]:
@@ -75,6 +84,8 @@ def _shared_subjects(splits: Mapping[str, Rows]) -> dict[str, int]:
 
 
 def _blind_checks(splits: Mapping[str, Rows], halves: Mapping[int, npt.NDArray[np.bool_]]) -> list[BlindCheck]:
+    index = {name: _examined(rows) for name, rows in splits.items()}
+    splits = {name: rows.take(index[name]) for name, rows in splits.items()}
     statistics = {name: statistics_of(rows) for name, rows in splits.items()}
     pairs = list(itertools.combinations(splits, 2))
     number = len(pairs) + sum(len(keep) // 2 for keep in halves.values())
@@ -92,10 +103,22 @@ def _blind_checks(splits: Mapping[str, Rows], halves: Mapping[int, npt.NDArray[n
     pool = splits["train"]
     for seed, keep in halves.items():
         for pair in range(0, len(keep), 2):
-            found = blind_baseline(statistics["train"], np.asarray(keep[pair]), pool.units, confidence=confidence)
+            found = blind_baseline(
+                statistics["train"], np.asarray(keep[pair][index["train"]]), pool.units, confidence=confidence
+            )
             title = f"members of models {pair} and {pair + 1}" + (f", seed {seed}" if len(halves) > 1 else "")
             checks.append(_check(title, "non-members", seed, found))
     return checks
+
+
+def _examined(rows: Rows) -> Ints:
+    """The rows that are looked at: all, or those of so many people drawn at random that there are enough."""
+    if len(rows) <= _EXAMINED:
+        return np.arange(len(rows))
+    units = np.arange(len(rows)) if rows.units is None else rows.units
+    known, unit = np.unique(units, return_inverse=True)
+    place = np.random.default_rng(0).permutation(len(known))[unit]
+    return np.sort(np.argsort(place, kind="stable")[:_EXAMINED])
 
 
 def _places(names: tuple[str, ...], wanted: list[str]) -> list[int]:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fer_audit.data import hygiene
 from fer_audit.data.copies import find_copies
 from fer_audit.data.dataset import FaceData, Rows
 from fer_audit.data.hygiene import check_hygiene, invalid_reason
@@ -68,3 +69,10 @@ def test_small_datasets_are_not_judged(images):
     found = check_hygiene(data(rows(images[:10]), rows(images[10:16])), {0: keep})
     assert [check.auc.value for check in found.blind] == [None, None]
     assert invalid_reason(found, 0) == ""
+
+
+def test_of_a_large_split_a_part_is_looked_at(images, monkeypatch):
+    monkeypatch.setattr(hygiene, "_EXAMINED", 150)
+    keep = np.array([np.arange(300) % 2 == 0, np.arange(300) % 2 == 1])
+    found = check_hygiene(data(rows(images[:300]), rows(images[300:])), {0: keep})
+    assert [check.auc.n for check in found.blind] == [250, 150]
