@@ -20,7 +20,7 @@ dataset: {name: synthface, params: {rows: 70, test_rows: 42}}
 models: [mini-xception]
 augmentations: [none, [randaug, mixup]]
 attacks:
-  labels: [none, {name: label-noise, params: {rate: 0.3}}]
+  labels: [none, {name: symmetric, params: {rate: 0.3}}]
   membership: [shadow-mia, loss-threshold]
 training: {image_size: 32, epochs: 2, batch_size: 16}
 privacy: {references: 4, queries: [identity, flip]}
@@ -178,7 +178,7 @@ def test_two_workers_give_the_same_results_byte_for_byte(undisturbed, tmp_path):
 def test_a_study_that_grows_does_only_what_is_new_and_alone_gives_the_same_bits(undisturbed, tmp_path):
     study = Study(tmp_path / "growing")
     small = GRID.replace("[none, [randaug, mixup]]", "[[randaug, mixup]]").replace("[identity, flip]", "[identity]")
-    small = small.replace("[none, {name: label-noise, params: {rate: 0.3}}]", "[none]")
+    small = small.replace("[none, {name: symmetric, params: {rate: 0.3}}]", "[none]")
     study.write(small)
     assert study.run("--workers", "1")[0] == 0
     # These five trainings were the sixth to tenth of twenty in the other study.

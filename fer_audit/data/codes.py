@@ -20,6 +20,17 @@ FER_2013 = _table("anger", "disgust", "fear", "happiness", "sadness", "surprise"
 AFFECT_NET = _table("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 #: Label codes of CK+, 0..7.
 CK_PLUS = _table("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+#: The tables of numbers by the name of the dataset that has them; lists for RAF-DB are also seen to count from 0.
+NUMBERED: Mapping[str, Mapping[int, str]] = MappingProxyType(
+    {
+        "rafdb": RAF_DB,
+        "rafdb-from-0": _table(*RAF_DB.values()),
+        "fer2013": FER_2013,
+        "expw": FER_2013,
+        "affectnet": AFFECT_NET,
+        "ckplus": CK_PLUS,
+    }
+)
 #: Names of JAFFE's files.
 JAFFE: Mapping[str, str] = MappingProxyType(
     {

@@ -60,7 +60,7 @@ def test_list_shows_parameters_with_defaults(capsys):
 def test_list_takes_short_words_for_kinds(capsys):
     assert main(["list", "attacks"]) == 0
     text = capsys.readouterr().out
-    assert "label-noise" in text
+    assert "symmetric" in text
     assert "shadow-mia" in text
 
 
