@@ -158,6 +158,132 @@ class Corruption(_Record):
     corrupted_rows: int
     matrix: list[list[float]]  #: P(given | true), rows true
     labels_sha256: str
+    remarks: list[str] = []  #: what the label attack had to say, such as which part of a file it refused
+
+
+class MemorisationEpoch(_Record):
+    """What the utility model said of corrupted and clean train rows after one epoch, as shares of them."""
+
+    memorised: float  #: of the corrupted rows, those predicted as their wrong given label
+    recovered: float  #: of the corrupted rows, those predicted as their true label
+    neither: float
+    clean_accuracy: float  #: of the clean rows, those predicted as their label
+
+
+class Memorisation(_Record):
+    """What became of the corrupted train rows: learnt by heart, seen through, or neither; at the last epoch."""
+
+    corrupted_rows: int
+    memorised: Estimate
+    recovered: Estimate
+    neither: Estimate
+    clean_accuracy: Estimate
+    epochs: list[MemorisationEpoch] = []  #: none where it was not followed
+
+
+class LabelErrors(_Record):
+    """How well wrong train labels are found by models that did not train on the rows."""
+
+    rows: int
+    suspected: int  #: rows where another label than the given one is the likeliest
+    corrupted_rows: int | None  #: None where it is not known which labels are wrong
+    average_precision: Estimate | None
+    chance: float | None  #: average precision of a ranking by chance: the share of corrupted rows
+    precision_at: dict[str, Estimate]  #: "10", "50", "100", and "corrupted": as many as there are corrupted rows
+    models: int  #: the least number of models that a row's prediction is the mean of
+    file: str  #: csv with all rows, the most suspect first, relative to the folder of results.json
+
+
+class NoisePoint(_Record):
+    """Cells that differ in their seed alone, at one rate of corrupted labels."""
+
+    rate: float  #: realised, mean over seeds
+    label_attack: str
+    seeds: int
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    drop: Estimate  #: accuracy with clean labels less this, on the same test rows
+    balanced_drop: Estimate
+
+
+class NoiseCurve(_Record):
+    """Accuracy of a model and an augmentation against the rate of one kind of label corruption."""
+
+    model: str
+    augmentation: str
+    kind: str  #: of the label attack, with its parameters but for the rate
+    points: list[NoisePoint]  #: by rate, clean labels first
+    area: Estimate  #: mean accuracy over the rates from 0 to the highest: the area under the curve over its width
+    balanced_area: Estimate
+
+
+class CorruptionKind(_Record):
+    """One kind of image corruption."""
+
+    kind: str
+    accuracy: list[Estimate]  #: one a severity
+    error: Estimate  #: CE: errors over those of the baseline, summed over severities; 1 is the baseline
+
+
+class CorruptionRobustness(_Record):
+    """Accuracy of the utility model on corrupted test images."""
+
+    severities: list[int]
+    rows: int  #: of the test split
+    clean: Estimate  #: accuracy on the same rows as they are
+    accuracy: Estimate  #: mean over kinds and severities
+    kinds: list[CorruptionKind]
+    mce: Estimate  #: mean corruption error relative to the baseline
+    baseline: str  #: id of the cell that errors are relative to
+
+
+class AdversarialPoint(_Record):
+    """Accuracy under one white-box attack."""
+
+    attack: Literal["fgsm", "pgd"]
+    epsilon: float  #: largest change of a pixel, in grey levels of 0..255
+    accuracy: Estimate
+    max_perturbation: float  #: largest change that was made
+
+
+class AdversarialRobustness(_Record):
+    """Accuracy of the utility model on test images that were changed to be misread."""
+
+    rows: int
+    steps: int  #: of PGD
+    clean: Estimate
+    points: list[AdversarialPoint]
+
+
+class BatchInvariance(_Record):
+    """Whether an answer depends on what else is in the batch."""
+
+    rows: int
+    max_difference: float  #: between logits of one image
+    tolerance: float
+    changed: int  #: predictions that differ beyond the tolerance
+    passed: bool
+    explanation: str = ""
+
+
+class ExplanationMeasure(_Record):
+    """One measure of heat maps beside the same measure of random maps."""
+
+    name: Literal["deletion", "insertion", "flip-agreement", "inside"]
+    better: Literal["higher", "lower"]
+    value: Estimate
+    baseline: Estimate  #: of random maps
+    difference: Estimate  #: value less baseline, paired by image
+
+
+class Explanation(_Record):
+    """Grad-CAM of the utility model's predictions on the test split."""
+
+    layer: str = ""
+    map_size: tuple[int, int] | None = None
+    rows: int = 0
+    measures: list[ExplanationMeasure] = []
+    refused: str = ""  #: why there are no heat maps
 
 
 class Confusion(_Record):
@@ -262,10 +388,10 @@ class Privacy(_Record):
 class Cell(_Record):
     """One line of the grid."""
 
-    id: str  #: readable and unique in the grid, such as `synthface/ghostface/randaug+mixup/label-noise(rate=0.2)/seed0`
+    id: str  #: readable and unique in the grid, such as `synthface/ghostface/randaug+mixup/symmetric(rate=0.2)/seed0`
     model: str  #: label of the model within the grid
     augmentation: str  #: label such as `none` or `randaug+mixup`
-    label_attack: str  #: label such as `none` or `label-noise(rate=0.2)`
+    label_attack: str  #: label such as `none` or `symmetric(rate=0.2)`
     noise_rate: float  #: realised rate of corrupted labels
     seed: int
     model_plugin: PluginRecord
@@ -276,6 +402,36 @@ class Cell(_Record):
     error: str = ""  #: of the first training that failed, with the tail of its log
     utility: Utility | None = None
     privacy: Privacy | None = None
+    memorisation: Memorisation | None = None
+    label_errors: LabelErrors | None = None
+    corruptions: CorruptionRobustness | None = None
+    adversarial: AdversarialRobustness | None = None
+    batch_invariance: BatchInvariance | None = None
+    explanation: Explanation | None = None
+
+
+class Tile(_Record):
+    """One small picture."""
+
+    file: str  #: relative to the folder of results.json; empty where there is none
+    text: str = ""
+
+
+class GalleryRow(_Record):
+    """Pictures side by side."""
+
+    label: str
+    tiles: list[Tile]
+
+
+class Gallery(_Record):
+    """Pictures of a few test or train images, and what models make of them."""
+
+    kind: Literal["heat-maps", "corrupted-rows"]
+    title: str
+    caption: str
+    columns: list[str]  #: heads, as many as a row has tiles; empty where columns mean nothing, and rows may differ
+    rows: list[GalleryRow]
 
 
 class ImageSheet(_Record):
@@ -310,7 +466,9 @@ class Results(_Record):
     dataset: DatasetSummary
     costs: list[Cost]
     cells: list[Cell]
+    noise_curves: list[NoiseCurve] = []
     sheets: list[ImageSheet] = []
+    galleries: list[Gallery] = []
     provenance: Provenance
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from urllib.parse import quote
-
-from fer_audit.report.naming import attack_name, cell_name, several_seeds
+from fer_audit.report.naming import attack_name, several_seeds
 from fer_audit.report.numbers import decimal
-from fer_audit.report.table import Column, Entry, Table, number, words
+from fer_audit.report.table import Column, Table, identified, linked, number, words
 from fer_audit.results import Cell, Results
 
 
@@ -20,10 +17,10 @@ def exposure_table(results: Results, cells: int) -> Table:
         Column("Rank correlation", "of the rows' exposure between two halves of the targets; 1 is the same order"),
     )
     seeds = several_seeds(results)
-    kept = [cell for cell in results.cells if cell.privacy and cell.privacy.records][:cells]
+    kept = [(cell, cell.privacy.records) for cell in results.cells if cell.privacy and cell.privacy.records][:cells]
     rows = [
-        (words(cell_name(cell, seeds)), _file(cell), words(name), number(stability, decimal))
-        for cell in kept
+        (identified(cell, seeds), linked(file), words(name), number(stability, decimal))
+        for cell, file in kept
         for name, stability in _stabilities(cell)
     ]
     return Table("exposure", "Exposure of every row", columns, tuple(rows), tools=True)
@@ -32,11 +29,3 @@ def exposure_table(results: Results, cells: int) -> Table:
 def _stabilities(cell: Cell) -> list[tuple[str, float | None]]:
     found = cell.privacy.attacks if cell.privacy else []
     return [(attack_name(cell, attack), attack.record_stability) for attack in found]
-
-
-def _file(cell: Cell) -> Entry:
-    path = (cell.privacy.records if cell.privacy else None) or ""
-    parts = PurePosixPath(path)
-    inside = not parts.is_absolute() and ".." not in parts.parts and "\\" not in path
-    # Quoted, no text can name another scheme or host.
-    return Entry(path, sort=path, link=f"./{quote(path)}" if inside else "")

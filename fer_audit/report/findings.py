@@ -7,29 +7,18 @@ as many comparisons; a difference is claimed only where the widened intervals do
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from statistics import NormalDist
-from typing import Literal
 
-from fer_audit.report.naming import attack_name, cell_name, several_seeds
+from fer_audit.report.comparison import against_none, direction, effects, side
+from fer_audit.report.finding import Finding, counted, named, others
+from fer_audit.report.label_findings import label_errors, memorisation, noise
+from fer_audit.report.naming import attack_name
 from fer_audit.report.numbers import decimal, loss, p_value, percent, share, short, with_interval
+from fer_audit.report.robustness_findings import adversarial, batch_invariance, corruptions, explanations
 from fer_audit.report.slices import group_name
 from fer_audit.report.strongest import strongest_attack, strongest_attacks
 from fer_audit.results import AttackResult, Cell, Estimate, Results, Slice
 
 SIGNIFICANT = 0.05
-
-Tone = Literal["good", "bad", "open", "plain"]
-Pair = tuple[Cell, Cell]  #: of a cell and the one that it is compared with
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One sentence or two; `tone` says what a reader should feel about it."""
-
-    title: str
-    text: str
-    tone: Tone
 
 
 def findings(results: Results) -> list[Finding]:
@@ -44,29 +33,16 @@ def findings(results: Results) -> list[Finding]:
         _accuracy(results),
         _augmentation_leakage(results),
         _augmentation_accuracy(results),
-        _noise(results),
+        noise(results),
+        memorisation(results),
+        label_errors(results),
+        corruptions(results),
+        adversarial(results),
+        batch_invariance(results),
+        explanations(results),
         _cost(results),
     )
     return [finding for finding in found if finding is not None]
-
-
-def widened(estimate: Estimate, comparisons: int) -> tuple[float, float] | None:
-    """The interval, stretched about its value so that `comparisons` of them hold together (Bonferroni)."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return None
-    alpha = 1 - estimate.confidence
-    normal = NormalDist()
-    stretch = normal.inv_cdf(1 - alpha / 2 / max(comparisons, 1)) / normal.inv_cdf(1 - alpha / 2)
-    low = estimate.value - stretch * (estimate.value - estimate.low)
-    return low, estimate.value + stretch * (estimate.high - estimate.value)
-
-
-def direction(one: Estimate, other: Estimate, comparisons: int) -> int:
-    """1 where `one` is shown to be higher than `other`, -1 where lower, 0 where neither can be shown."""
-    first, second = widened(one, comparisons), widened(other, comparisons)
-    if first is None or second is None:
-        return 0
-    return int(first[0] > second[1]) - int(first[1] < second[0])
 
 
 def _invalid(results: Results) -> Finding | None:
@@ -96,7 +72,7 @@ def _coverage(results: Results) -> Finding | None:
     if not undone:
         return None
     failed = sum(cell.status == "failed" for cell in undone)
-    text = f"{failed} failed and {len(undone) - failed} are missing of {_count(len(results.cells), 'cell')}; "
+    text = f"{failed} failed and {len(undone) - failed} are missing of {counted(len(results.cells), 'cell')}; "
     return Finding("The grid is not complete", text + "nothing below speaks about them.", "bad")
 
 
@@ -105,10 +81,10 @@ def _leakage(results: Results) -> Finding:
     comparisons = sum(1 for cell in attacked for _ in _known(cell))
     if not comparisons:
         return Finding("Leakage is unknown", "No membership attack was run, so nothing is known of leakage.", "open")
-    leaky = [cell for cell in attacked if any(_above(known.auc, 0.5, comparisons) for known in _known(cell))]
+    leaky = [cell for cell in attacked if any(side(known.auc, 0.5, comparisons) > 0 for known in _known(cell))]
     if not leaky:
         text = (
-            f"No AUC of {_count(comparisons, 'attack')} lies above chance by more than its interval, "
+            f"No AUC of {counted(comparisons, 'attack')} lies above chance by more than its interval, "
             "widened for that many comparisons. That is no proof that nothing leaks."
         )
         return Finding("No leak can be shown at this size", text, "open")
@@ -118,14 +94,14 @@ def _leakage(results: Results) -> Finding:
 def _leak(results: Results, attacked: list[Cell], leaky: list[Cell], comparisons: int) -> Finding:
     worst = max(leaky, key=lambda cell: _auc(cell) or 0.0)
     attack = strongest_attack(worst)
-    highest = f" Highest: {_name(results, worst)}, {_attack_text(worst, attack)}." if attack else ""
+    highest = f" Highest: {named(results, worst)}, {_attack_text(worst, attack)}." if attack else ""
     rest = len(attacked) - len(leaky)
-    silent = f" For {_others(rest)} no leak can be shown, which is no proof that nothing leaks." if rest else ""
+    silent = f" For {others(rest)} no leak can be shown, which is no proof that nothing leaks." if rest else ""
     text = (
         "An attack does better than chance on them even after each interval is widened for "
-        f"{_count(comparisons, 'comparison')}."
+        f"{counted(comparisons, 'comparison')}."
     )
-    title = f"Membership leaks from {len(leaky)} of {_count(len(attacked), 'attacked cell')}"
+    title = f"Membership leaks from {len(leaky)} of {counted(len(attacked), 'attacked cell')}"
     return Finding(title, text + highest + silent, "bad")
 
 
@@ -146,7 +122,7 @@ def _slices(results: Results) -> Finding | None:
     text = (
         f"{_attacked(results, cell, attack)} does {'better' if more > 0 else 'worse'} on {_group(results, one)}: "
         f"AUC {with_interval(one.auc, decimal)} against {decimal(rest)} on all others, adjusted p {p}. "
-        f"{len(differ)} of {_count(len(tested), 'group')} differ from all others after correction."
+        f"{len(differ)} of {counted(len(tested), 'group')} differ from all others after correction."
     )
     if more > 0 and (one.auc.low or 0.0) > 0.5:
         return Finding("Some rows are exposed more than others", text, "bad")
@@ -158,7 +134,7 @@ def _group(results: Results, one: Slice) -> str:
 
 
 def _attacked(results: Results, cell: Cell, attack: AttackResult) -> str:
-    return f"On {_name(results, cell)}, {attack_name(cell, attack)}"
+    return f"On {named(results, cell)}, {attack_name(cell, attack)}"
 
 
 def _epsilon(results: Results) -> Finding | None:
@@ -184,94 +160,46 @@ def _accuracy(results: Results) -> Finding | None:
     chance = 1 / max(len(results.dataset.classes), 1)
     best = max(measured, key=lambda cell: _balanced(cell).value or 0.0)
     score = f"balanced accuracy {with_interval(_balanced(best))}, chance being {percent(chance)}"
-    if not _above(_balanced(best), chance, len(measured)):
-        text = f"The best, {_name(results, best)}, has {score}."
+    if side(_balanced(best), chance, len(measured)) <= 0:
+        text = f"The best, {named(results, best)}, has {score}."
         return Finding("No cell can be told from chance", text, "bad")
     ties = [cell for cell in measured if cell is not best and not _beats(best, cell, len(measured))]
-    others = len(measured) - 1
-    text = f"The best, {_name(results, best)}, has {score}.{_ties(len(ties), others)}"
+    text = f"The best, {named(results, best)}, has {score}.{_ties(len(ties), len(measured) - 1)}"
     return Finding("Expressions are recognised", text, "good")
 
 
-def _ties(ties: int, others: int) -> str:
-    if not others:
+def _ties(ties: int, rest: int) -> str:
+    if not rest:
         return ""
     if not ties:
-        return f" It is better than each of the {others} others on the same kind of labels."
-    if ties == others:
-        return f" None of the {others} others on the same kind of labels can be told apart from it at this size."
-    return f" {ties} of the {others} others on the same kind of labels can't be told apart from it at this size."
+        return f" It is better than each of the {rest} others on the same kind of labels."
+    if ties == rest:
+        return f" None of the {rest} others on the same kind of labels can be told apart from it at this size."
+    return f" {ties} of the {rest} others on the same kind of labels can't be told apart from it at this size."
 
 
 def _augmentation_leakage(results: Results) -> Finding | None:
     pairs = [
         (cell.augmentation, attack.auc, twin.auc)
-        for cell, plain in _against_none(results.cells)
+        for cell, plain in against_none(results.cells)
         for attack, twin in _same_attack(cell, plain)
     ]
     if not pairs:
         return None
     title = "What augmentation does to leakage"
-    return _effects(title, "attack AUC", pairs, falling="good")
+    return effects(title, "attack AUC", pairs, falling="good")
 
 
 def _augmentation_accuracy(results: Results) -> Finding | None:
     pairs = [
         (cell.augmentation, _balanced(cell), _balanced(plain))
-        for cell, plain in _against_none(results.cells)
+        for cell, plain in against_none(results.cells)
         if cell.utility and plain.utility
     ]
     if not pairs:
         return None
     title = "What augmentation does to accuracy"
-    return _effects(title, "balanced accuracy", pairs, falling="bad")
-
-
-def _effects(title: str, what: str, pairs: list[tuple[str, Estimate, Estimate]], falling: Tone) -> Finding:
-    shown: dict[str, list[int]] = {}
-    for name, one, other in pairs:
-        shown.setdefault(name, []).append(direction(one, other, len(pairs)))
-    parts = [_effect(name, signs) for name, signs in shown.items() if any(signs)]
-    silent = [name for name, signs in shown.items() if not any(signs)]
-    lead = f"Against no augmentation, with model, labels and seed the same, {what} is "
-    if not parts:
-        text = f"{lead}neither higher nor lower beyond the intervals in any of {_count(len(pairs), 'comparison')}."
-        return Finding(f"{title}: no difference can be shown", text, "open")
-    tail = f" For {_and(silent)} no difference can be shown at this size." if silent else ""
-    signs = {sign for signs in shown.values() for sign in signs if sign}
-    rising: Tone = "bad" if falling == "good" else "good"
-    tone: Tone = "plain" if len(signs) > 1 else (falling if signs == {-1} else rising)
-    return Finding(title, f"{lead}{'; '.join(parts)}.{tail}", tone)
-
-
-def _effect(name: str, signs: list[int]) -> str:
-    lower, higher = signs.count(-1), signs.count(1)
-    said = [f"{word} in {count}" for word, count in (("lower", lower), ("higher", higher)) if count]
-    return f"{' and '.join(said)} of {_count(len(signs), 'comparison')} with {name}"
-
-
-def _noise(results: Results) -> Finding | None:
-    pairs = [pair for pair in _against_clean(results.cells) if pair[0].utility and pair[1].utility]
-    if not pairs:
-        return None
-    signs = [direction(_balanced(noisy), _balanced(clean), len(pairs)) for noisy, clean in pairs]
-    falls = [pair for pair, sign in zip(pairs, signs, strict=True) if sign < 0]
-    rises = signs.count(1)
-    if not falls and not rises:
-        text = f"Balanced accuracy with corrupted labels and with clean ones overlap in all {len(pairs)} comparisons."
-        return Finding("No harm of corrupted labels can be shown at this size", text, "open")
-    text = f"Balanced accuracy is lower than with clean labels in {len(falls)} of {_count(len(pairs), 'comparison')}"
-    text += f" and higher in {rises}." if rises else "."
-    text += _largest(results, falls)
-    return Finding("What corrupted labels cost", text, "bad" if falls else "plain")
-
-
-def _largest(results: Results, falls: list[Pair]) -> str:
-    if not falls:
-        return ""
-    noisy, clean = max(falls, key=lambda pair: (_balanced(pair[1]).value or 0) - (_balanced(pair[0]).value or 0))
-    before, after = with_interval(_balanced(clean)), with_interval(_balanced(noisy))
-    return f" Largest fall: {_name(results, noisy)}, from {before} to {after}."
+    return effects(title, "balanced accuracy", pairs, falling="bad")
 
 
 def _cost(results: Results) -> Finding | None:
@@ -284,22 +212,6 @@ def _cost(results: Results) -> Finding | None:
         f"{high.model} {short(high.macs)}: {high.macs / low.macs:.1f} times as many. Counts have no error."
     )
     return Finding("What the models cost", text, "plain")
-
-
-def _against_none(cells: list[Cell]) -> Iterator[Pair]:
-    plain = {(c.model, c.label_attack, c.seed): c for c in cells if not c.augmentation_plugins}
-    for cell in cells:
-        other = plain.get((cell.model, cell.label_attack, cell.seed))
-        if other is not None and cell.augmentation_plugins:
-            yield cell, other
-
-
-def _against_clean(cells: list[Cell]) -> Iterator[Pair]:
-    clean = {(c.model, c.augmentation, c.seed): c for c in cells if c.label_attack_plugin is None}
-    for cell in cells:
-        other = clean.get((cell.model, cell.augmentation, cell.seed))
-        if other is not None and cell.label_attack_plugin is not None:
-            yield cell, other
 
 
 def _same_attack(one: Cell, other: Cell) -> Iterator[tuple[AttackResult, AttackResult]]:
@@ -327,26 +239,5 @@ def _auc(cell: Cell) -> float | None:
     return attack.auc.value if attack else None
 
 
-def _above(estimate: Estimate, limit: float, comparisons: int) -> bool:
-    span = widened(estimate, comparisons)
-    return span is not None and span[0] > limit
-
-
 def _beats(one: Cell, other: Cell, comparisons: int) -> bool:
     return direction(_balanced(one), _balanced(other), comparisons) > 0
-
-
-def _name(results: Results, cell: Cell) -> str:
-    return cell_name(cell, several_seeds(results))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _others(number: int) -> str:
-    return "the other one" if number == 1 else f"the other {number:,}"
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

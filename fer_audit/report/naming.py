@@ -42,6 +42,12 @@ def chain_name(cell: Cell) -> str:
     return " \u00b7 ".join(part for part in (cell.model, cell.augmentation) if part)
 
 
+def labels_and_seed(cell: Cell, seeds: bool) -> str:
+    """What tells cells of one model and augmentation apart."""
+    parts = [labels_name(cell), f"seed {cell.seed}" if seeds else ""]
+    return " \u00b7 ".join(part for part in parts if part)
+
+
 def models(results: Results) -> list[str]:
     """Model labels in the grid's order."""
     return list(dict.fromkeys(cell.model for cell in results.cells))

@@ -29,6 +29,16 @@ def signed(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", MINUS)
 
 
+def points(value: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * value:.1f}".replace("-", MINUS)
+
+
+def ratio(value: float) -> str:
+    """How many times as much, with two digits."""
+    return f"{value:.2f}"
+
+
 def p_value(value: float) -> str:
     """A p-value with three decimals."""
     return "<\u202f0.001" if value < 0.001 else f"{value:.3f}"

@@ -8,18 +8,26 @@ import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 from markupsafe import Markup
 
 from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
+from fer_audit.report.adversarial import adversarial_table
+from fer_audit.report.batch_invariance import batch_invariance_table
 from fer_audit.report.charts.chart import Chart, Variant
+from fer_audit.report.corrupted_rows import corrupted_rows_table
+from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
+from fer_audit.report.explanations import explanations_table
 from fer_audit.report.exposure import exposure_table
 from fer_audit.report.findings import findings
+from fer_audit.report.galleries import Kind, Shelf, galleries
 from fer_audit.report.headline import headline
+from fer_audit.report.label_errors import label_errors_table
 from fer_audit.report.naming import answers_only, cell_name, several_seeds
+from fer_audit.report.noise import noise_area_table, noise_table
 from fer_audit.report.pictures import Picture, pictures
 from fer_audit.report.sections import DETAILED, cut, sections
 from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
@@ -43,11 +51,11 @@ def render(folder: Path) -> Path:
     run = read_run(record) if record.exists() else None
     page = folder / "report.html"
     write_text(folder / "results.csv", tidy_csv(results))
-    write_text(page, page_html(results, run, pictures(results, folder)))
+    write_text(page, page_html(results, run, pictures(results, folder), _shelves(results, folder)))
     return page
 
 
-def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> str:
+def page_html(results: Results, run: RunRecord | None, shown: list[Picture], shelves: dict[Kind, list[Shelf]]) -> str:
     """The page as text."""
     parts = sections(results)
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
@@ -61,6 +69,9 @@ def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> 
         charts=parts,
         tables=_tables(results, run),
         pictures=shown,
+        galleries=shelves,
+        cut_galleries={kind: _cut_galleries(results, kind, len(found)) for kind, found in shelves.items()},
+        remarks=tables.corruption_remarks(results),
         undone=_undone(results),
         invalid=_invalid(results),
         people=checks.shared_subjects(results.dataset.hygiene),
@@ -80,6 +91,15 @@ def page_html(results: Results, run: RunRecord | None, shown: list[Picture]) -> 
 def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
     made = (
         tables.cells_table(results, run),
+        noise_table(results),
+        noise_area_table(results),
+        corrupted_rows_table(results),
+        label_errors_table(results),
+        corruptions_table(results),
+        corruption_errors_table(results),
+        adversarial_table(results),
+        batch_invariance_table(results),
+        explanations_table(results),
         tables.decisions_table(results),
         transferred_table(results),
         slices_table(results, DETAILED),
@@ -93,6 +113,15 @@ def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
         tables.corruption_table(results),
     )
     return {table.id: table for table in made}
+
+
+def _shelves(results: Results, folder: Path) -> dict[Kind, list[Shelf]]:
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    return {kind: galleries(results, folder, kind) for kind in kinds}
+
+
+def _cut_galleries(results: Results, kind: Kind, shown: int) -> str:
+    return cut(sum(one.kind == kind for one in results.galleries), shown, "galleries are shown")
 
 
 def _privacies(results: Results) -> list[Privacy]:

@@ -21,23 +21,32 @@ class Picture:
     problem: str = ""
 
 
+def shown(results: Results) -> bool:
+    """Whether pictures may be shown: of drawn faces always, of real people with the grid's consent alone."""
+    return results.dataset.drawn or results.include_images
+
+
 def pictures(results: Results, folder: Path) -> list[Picture]:
-    """The sheets of the results; none where real people would be shown without the grid's consent."""
-    if not (results.dataset.drawn or results.include_images):
-        return []
-    return [picture_of(sheet, folder) for sheet in results.sheets]
+    """The sheets of the results, as far as they may be shown."""
+    return [picture_of(sheet, folder) for sheet in results.sheets] if shown(results) else []
 
 
 def picture_of(sheet: ImageSheet, folder: Path) -> Picture:
     """The sheet with the pixels of its file in `folder`."""
-    path = (folder / sheet.file).resolve()
+    source, problem = pixels(sheet.file, folder)
+    return Picture(sheet, source, problem)
+
+
+def pixels(file: str, folder: Path) -> tuple[str, str]:
+    """The data URI of a file in `folder`, or else what is wrong with it."""
+    path = (folder / file).resolve()
     if not path.is_relative_to(folder.resolve()):
-        return Picture(sheet, problem=f"{sheet.file} is not in the folder of the results")
+        return "", f"{file} is not in the folder of the results"
     try:
         content = path.read_bytes()
     except OSError as error:
-        return Picture(sheet, problem=f"{sheet.file} can't be read: {error.strerror}")
+        return "", f"{file} can't be read: {error.strerror}"
     kind = next((kind for start, kind in _FORMATS if content.startswith(start)), None)
     if kind is None:
-        return Picture(sheet, problem=f"{sheet.file} is neither PNG nor JPEG")
-    return Picture(sheet, source=f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}")
+        return "", f"{file} is neither PNG nor JPEG"
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}", ""

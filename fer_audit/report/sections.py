@@ -8,17 +8,20 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from fer_audit.report.charts import forest
+from fer_audit.report.charts.adversarial import adversarial_accuracy
 from fer_audit.report.charts.attack_auc import attack_auc
 from fer_audit.report.charts.chart import Chart, Variant, chart
 from fer_audit.report.charts.confusion import confusion_matrix, label_transition
+from fer_audit.report.charts.corrupted_rows import corrupted_rows
+from fer_audit.report.charts.corruptions import corruption_accuracy, corruption_errors
 from fer_audit.report.charts.curves import accuracy_curves, loss_curves
 from fer_audit.report.charts.memorisation import member_accuracy
-from fer_audit.report.charts.noise import accuracy_against_noise
+from fer_audit.report.charts.noise import accuracy_against_noise, kinds
 from fer_audit.report.charts.recall import class_recall
 from fer_audit.report.charts.roc import attack_roc
 from fer_audit.report.charts.target_auc import target_auc
 from fer_audit.report.charts.tradeoff import TITLES, tradeoff
-from fer_audit.report.naming import attacks, cell_name, models, several_seeds
+from fer_audit.report.naming import attacks, cell_name, labels_and_seed, models, several_seeds
 from fer_audit.report.numbers import confidence
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.results import Cell, Results
@@ -33,6 +36,9 @@ class Sections:
 
     tradeoff: list[Chart]
     noise: list[Chart]
+    corrupted_rows: list[Chart]
+    corruptions: list[Chart]
+    adversarial: list[Chart]
     roc: list[Chart]
     auc: list[Chart]
     memorisation: list[Chart]
@@ -50,6 +56,9 @@ def sections(results: Results) -> Sections:
     return Sections(
         tradeoff=_tradeoff(results),
         noise=_noise(results),
+        corrupted_rows=_corrupted_rows(results),
+        corruptions=_corruptions(results),
+        adversarial=_adversarial(results),
         roc=_roc(results),
         auc=_auc(results),
         memorisation=_memorisation(results),
@@ -71,21 +80,69 @@ def _tradeoff(results: Results) -> list[Chart]:
 
 
 def _noise(results: Results) -> list[Chart]:
-    measured = {cell.model for cell in results.cells if cell.utility}
-    if not any(cell.utility and cell.label_attack_plugin for cell in results.cells):
-        return []
-    reading = "A line that stays flat withstands wrong labels. Bars are intervals; with several seeds, their hull."
+    measured = {curve.model for curve in results.noise_curves}
+    reading = "A line that stays flat withstands wrong labels. Bars are intervals, over seeds where there are several."
     return [
-        Chart(
-            f"noise-{place}",
-            model,
-            reading,
-            tuple(Variant(m, t, accuracy_against_noise(results, model, m)) for m, t in reversed(TITLES.items())),
-            "measure",
-        )
+        Chart(f"noise-{place}", model, reading, _noise_variants(results, model), "noise")
         for place, model in enumerate(models(results))
         if model in measured
     ]
+
+
+def _noise_variants(results: Results, model: str) -> tuple[Variant, ...]:
+    found = kinds(results)
+    return tuple(
+        Variant(
+            f"{measure} {kind}",
+            title if len(found) == 1 else f"{title}, {kind}",
+            accuracy_against_noise(results, model, kind, measure),
+        )
+        for kind in found
+        for measure, title in reversed(TITLES.items())
+    )
+
+
+def _corrupted_rows(results: Results) -> list[Chart]:
+    cells = [cell for cell in results.cells if cell.memorisation and cell.memorisation.epochs]
+    reading = (
+        "The longer a model trains, the more wrong labels it may learn by heart; one that recovers them says the true "
+        "label although it was taught another."
+    )
+    return _per_cell(results, "corrupted-rows", "Corrupted train rows by epoch", reading, cells, corrupted_rows)
+
+
+def _corruptions(results: Results) -> list[Chart]:
+    cells = [cell for cell in results.cells if cell.corruptions]
+    most = max((len(cell.corruptions.kinds) for cell in cells if cell.corruptions), default=0)
+    shades = "Percent of the test images that are recognised; severity 5 is the strongest."
+    errors = "Left of the dotted line, the kind does less harm than to the baseline; bars that cross it show neither."
+    size = 110 + 25 * max(most, 4)
+    return [
+        *_per_cell(results, "corruptions", "Accuracy by kind", shades, cells, corruption_accuracy, size),
+        *_per_cell(results, "errors", "Corruption error", errors, cells, lambda c: corruption_errors(results, c), size),
+    ]
+
+
+def _adversarial(results: Results) -> list[Chart]:
+    reading = (
+        "How fast accuracy falls when an attacker who knows the model may change each pixel by epsilon: in one step "
+        "(FGSM), or in several (PGD), which finds more."
+    )
+    found = []
+    for place, model in enumerate(models(results)):
+        variants = _adversarial_variants(results, [c for c in results.cells if c.model == model and c.adversarial])
+        if variants:
+            found.append(Chart(f"adversarial-{place}", model, reading, variants[:DETAILED], "adversarial", 420))
+    return found
+
+
+def _adversarial_variants(results: Results, cells: list[Cell]) -> tuple[Variant, ...]:
+    """One for each kind of labels and seed, so that a figure compares augmentations."""
+    seeds = several_seeds(results)
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(labels_and_seed(cell, seeds), []).append(cell)
+    return tuple(Variant(name, name, adversarial_accuracy(results, group)) for name, group in groups.items())
 
 
 def _roc(results: Results) -> list[Chart]:

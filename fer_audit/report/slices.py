@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fer_audit.report.naming import attack_name, cell_name, several_seeds
+from fer_audit.report.naming import attack_name, several_seeds
 from fer_audit.report.numbers import decimal, p_value
 from fer_audit.report.strongest import strongest_attacks
-from fer_audit.report.table import Column, Entry, Table, count, measured, number, words
+from fer_audit.report.table import Column, Entry, Table, count, identified, measured, number, words
 from fer_audit.results import AttackResult, Cell, Results, Slice
 
 LABELS = "labels"  #: the family of rows with corrupted and with clean labels
@@ -92,7 +92,7 @@ def correction(results: Results) -> str:
 
 
 def _names(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry, Entry]:
-    return words(cell_name(cell, seeds)), words(attack_name(cell, attack))
+    return identified(cell, seeds), words(attack_name(cell, attack))
 
 
 def _slice(results: Results, one: Slice) -> tuple[Entry, ...]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import quote
 
+from fer_audit.report.naming import chain_name, labels_and_seed
 from fer_audit.report.numbers import UNKNOWN, Form, integer, interval, percent
-from fer_audit.results import Estimate
+from fer_audit.results import Cell, Estimate
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ def words(text: str, note: str = "") -> Entry:
     return Entry(text, sort=text, note=note)
 
 
+def identified(cell: Cell, seeds: bool) -> Entry:
+    """A cell: model and augmentation, and below them its labels and, where there are several `seeds`, its seed."""
+    return words(chain_name(cell), labels_and_seed(cell, seeds))
+
+
 def number(value: float | None, form: Form) -> Entry:
     """A number without an interval."""
     return Entry(UNKNOWN) if value is None else Entry(form(value), sort=value)
@@ -63,6 +71,14 @@ def number(value: float | None, form: Form) -> Entry:
 def count(value: int | None) -> Entry:
     """A whole number."""
     return Entry(UNKNOWN) if value is None else Entry(integer(value), sort=value)
+
+
+def linked(path: str) -> Entry:
+    """A file in the folder of the results; a path that leads out of it is shown and not linked."""
+    parts = PurePosixPath(path)
+    inside = not parts.is_absolute() and ".." not in parts.parts and "\\" not in path
+    # Quoted, no text can name another scheme or host.
+    return Entry(path, sort=path, link=f"./{quote(path)}" if inside else "")
 
 
 def measured(estimate: Estimate | None, form: Form = percent, scale: tuple[float, float] | None = None) -> Entry:

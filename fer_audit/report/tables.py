@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fer_audit.report.naming import answers_only, attack_name, cell_name, chain_name, labels_name, several_seeds
+from fer_audit.report.naming import answers_only, attack_name, labels_name, several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal, loss, percent, share, short, signed
 from fer_audit.report.strongest import strongest_attack
-from fer_audit.report.table import Bar, Column, Entry, Table, count, measured, number, scale_of, words
+from fer_audit.report.table import Bar, Column, Entry, Table, count, identified, measured, number, scale_of, words
 from fer_audit.results import (
     AttackResult,
     Cell,
@@ -154,7 +154,7 @@ def _epsilon_column(results: Results) -> Column:
 def _decision_row(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry, ...]:
     found = attack.confusion
     return (
-        words(chain_name(cell), _labels_and_seed(cell, seeds)),
+        identified(cell, seeds),
         words(
             attack_name(cell, attack), ("invalid; " if cell.privacy and cell.privacy.invalid else "") + _threat(attack)
         ),
@@ -177,11 +177,6 @@ def _bound(epsilon: EpsilonBound) -> Entry:
     return Entry(loss(epsilon.lower_bound), epsilon.lower_bound, f"cap {loss(epsilon.cap)}, by {epsilon.unit}")
 
 
-def _labels_and_seed(cell: Cell, seeds: bool) -> str:
-    parts = [labels_name(cell), f"seed {cell.seed}" if seeds else ""]
-    return " \u00b7 ".join(part for part in parts if part)
-
-
 def memorisation_table(results: Results) -> Table:
     """Accuracy on members, non-members and the test split of each attacked cell."""
     columns = (
@@ -194,7 +189,7 @@ def memorisation_table(results: Results) -> Table:
     )
     seeds = several_seeds(results)
     rows = [
-        (words(cell_name(cell, seeds)), *_memorisation(cell.privacy), _train_accuracy(cell))
+        (identified(cell, seeds), *_memorisation(cell.privacy), _train_accuracy(cell))
         for cell in results.cells
         if cell.privacy is not None
     ]
@@ -290,3 +285,14 @@ def corruption_table(results: Results) -> Table:
         for (name, seed), done in found.items()
     ]
     return Table("corruptions", "Realised label noise", columns, tuple(rows))
+
+
+def corruption_remarks(results: Results) -> list[str]:
+    """What label attacks had to say of what they did."""
+    found = {(cell.label_attack, cell.seed): cell.corruption for cell in results.cells if cell.corruption}
+    seeds = several_seeds(results)
+    return [
+        f"{name}{f', seed {seed}' if seeds else ''}: {remark}"
+        for (name, seed), done in found.items()
+        for remark in done.remarks
+    ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any
+from typing import Any, get_args
 
-from fer_audit.results import AttackResult, Cell, Cost, Estimate, Privacy, Results, Utility
+from fer_audit.results import AttackResult, Cell, Cost, Estimate, ExplanationMeasure, Privacy, Results, Utility
 
 Row = dict[str, Any]
 
+_MEASURES = get_args(ExplanationMeasure.model_fields["name"].annotation)
 TPR_LEVELS = ("0.01", "0.001")
 
 
@@ -31,7 +32,8 @@ def tidy_csv(results: Results) -> str:
 
 
 def _cell_rows(cell: Cell, cost: Cost | None) -> list[Row]:
-    left = _identity(cell) | _cost(cost) | _utility(cell.utility) | _privacy(cell.privacy)
+    left = _identity(cell) | _cost(cost) | _utility(cell.utility) | _labels(cell) | _images(cell) | _heat_maps(cell)
+    left |= _privacy(cell.privacy)
     attacks = cell.privacy.attacks if cell.privacy else []
     return [left | _attack(attack) for attack in attacks] or [left | _attack(None)]
 
@@ -60,6 +62,36 @@ def _utility(utility: Utility | None) -> Row:
         **_estimate("balanced_accuracy", utility.balanced_accuracy if utility else None),
         "train_accuracy": utility.train_accuracy if utility else None,
     }
+
+
+def _labels(cell: Cell) -> Row:
+    row: Row = {}
+    for name in ("memorised", "recovered", "neither"):
+        row |= _estimate(name, getattr(cell.memorisation, name) if cell.memorisation else None)
+    found = cell.label_errors.average_precision if cell.label_errors else None
+    return row | _estimate("label_errors_average_precision", found)
+
+
+def _images(cell: Cell) -> Row:
+    done = cell.adversarial
+    largest = max((point.epsilon for point in done.points), default=None) if done else None
+    here = {point.attack: point.accuracy for point in done.points if point.epsilon == largest} if done else {}
+    return {
+        **_estimate("corrupted_accuracy", cell.corruptions.accuracy if cell.corruptions else None),
+        **_estimate("mce", cell.corruptions.mce if cell.corruptions else None),
+        "adversarial_epsilon": largest,
+        **_estimate("fgsm_accuracy", here.get("fgsm")),
+        **_estimate("pgd_accuracy", here.get("pgd")),
+        "batch_invariant": cell.batch_invariance.passed if cell.batch_invariance else None,
+    }
+
+
+def _heat_maps(cell: Cell) -> Row:
+    found = {one.name: one.value for one in cell.explanation.measures} if cell.explanation else {}
+    row: Row = {}
+    for name in _MEASURES:
+        row |= _estimate(name.replace("-", "_"), found.get(name))
+    return row
 
 
 def _privacy(privacy: Privacy | None) -> Row:

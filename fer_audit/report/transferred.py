@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fer_audit.report.naming import attack_name, cell_name, several_seeds
+from fer_audit.report.naming import attack_name, several_seeds
 from fer_audit.report.numbers import share
-from fer_audit.report.table import Column, Entry, Table, measured, words
+from fer_audit.report.table import Column, Entry, Table, identified, measured, words
 from fer_audit.results import AttackResult, Results
 
 _LEVELS = ("0.01", "0.001")
@@ -21,7 +21,7 @@ def transferred_table(results: Results) -> Table:
         ]
     seeds = several_seeds(results)
     rows = [
-        (words(cell_name(cell, seeds)), words(attack_name(cell, attack)), *_rates(attack))
+        (identified(cell, seeds), words(attack_name(cell, attack)), *_rates(attack))
         for cell in results.cells
         if cell.privacy is not None
         for attack in cell.privacy.attacks

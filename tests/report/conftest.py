@@ -9,17 +9,31 @@ from pathlib import Path
 import pytest
 
 from fer_audit.results import (
+    AdversarialPoint,
+    AdversarialRobustness,
     AttackResult,
+    BatchInvariance,
     Cell,
     Confusion,
     Corruption,
+    CorruptionKind,
+    CorruptionRobustness,
     Cost,
     DatasetSummary,
     Epoch,
     EpsilonBound,
     Estimate,
+    Explanation,
+    ExplanationMeasure,
+    Gallery,
+    GalleryRow,
     ImageSheet,
+    LabelErrors,
     Latency,
+    Memorisation,
+    MemorisationEpoch,
+    NoiseCurve,
+    NoisePoint,
     PluginRecord,
     Privacy,
     Provenance,
@@ -29,6 +43,7 @@ from fer_audit.results import (
     Slice,
     SplitSummary,
     TargetResult,
+    Tile,
     Transferred,
     Utility,
     write_results,
@@ -40,6 +55,13 @@ MODELS = ["ghostface", "mobilenet-v2"]
 AUGMENTATIONS = ["none", "randaug", "mixup", "randaug+mixup"]
 RATES = [0.0, 0.2]
 ATTACKS = {"shadow-mia": 0.02, "loss-threshold": 0.0, "confidence-entropy": -0.015}
+CORRUPTIONS = [
+    *("gaussian-noise", "shot-noise", "impulse-noise", "defocus-blur", "motion-blur", "zoom-blur", "fog", "frost"),
+    *("brightness", "contrast", "saturation", "pixelate", "jpeg", "occlusion", "rotation", "low-resolution"),
+]
+EPSILONS = [1.0, 2.0, 4.0, 8.0]
+#: What a cell has once it is measured.
+MEASURED = [name for name, field in Cell.model_fields.items() if not field.is_required() and field.default is None]
 TEST_ROWS, MEMBERS = 700, 480
 NOT_RESOLVABLE = Estimate(value=None, n=MEMBERS, note="not resolvable (needs at least 1,000)")
 
@@ -182,7 +204,179 @@ def privacy(accuracy: float, auc: float, attacks: dict[str, float], noisy: bool)
 def corruption(rate: float) -> Corruption:
     size = len(CLASSES)
     matrix = [[1 - rate if true == given else rate / (size - 1) for given in range(size)] for true in range(size)]
-    return Corruption(rate=rate, corrupted_rows=round(rate * 960), matrix=matrix, labels_sha256="ab" * 32)
+    remarks = ["3 lines of votes.csv were refused: they name no row of the train split"]
+    return Corruption(
+        rate=rate, corrupted_rows=round(rate * 960), matrix=matrix, labels_sha256="ab" * 32, remarks=remarks
+    )
+
+
+def memorisation(rate: float, gain: float) -> Memorisation:
+    heart, seen = 0.62 - 5 * gain, 0.2 + 4 * gain
+    epochs = [
+        MemorisationEpoch(
+            memorised=heart * (1 - math.exp(-0.12 * epoch)),
+            recovered=(seen + 0.25) * (1 - math.exp(-0.9 * epoch)) - 0.25 * epoch / 12,
+            neither=1 - heart * (1 - math.exp(-0.12 * epoch)) - seen * (1 - math.exp(-0.9 * epoch)),
+            clean_accuracy=0.95 - 0.8 * math.exp(-0.2 * epoch),
+        )
+        for epoch in range(12)
+    ]
+    rows = round(rate * 960)
+    return Memorisation(
+        corrupted_rows=rows,
+        memorised=estimate(heart, rows),
+        recovered=estimate(seen, rows),
+        neither=estimate(1 - heart - seen, rows),
+        clean_accuracy=estimate(0.9, 960 - rows),
+        epochs=epochs,
+    )
+
+
+def label_errors(rate: float, accuracy: float) -> LabelErrors:
+    rows = round(rate * 960)
+    levels = {"10": 10, "50": 50, "100": 100, "corrupted": rows} if rows else {}
+    return LabelErrors(
+        rows=960,
+        suspected=round((rate + 0.3 - accuracy / 4) * 960),
+        corrupted_rows=rows or None,
+        average_precision=estimate(accuracy, rows) if rows else None,
+        chance=rate if rows else None,
+        precision_at={name: estimate(min(0.98, accuracy + 2 / n), n) for name, n in levels.items()},
+        models=2,
+        file="suspects/a cell.csv",
+    )
+
+
+def robustness(accuracy: float, place: int, baseline: str) -> CorruptionRobustness:
+    kinds = [
+        CorruptionKind(
+            kind=kind,
+            accuracy=[
+                estimate(accuracy * (1 - severity * (0.05 + 0.03 * math.sin(which))), TEST_ROWS)
+                for severity in range(1, 6)
+            ],
+            error=factor(1 + 0.2 * math.sin(1.7 * which + place) if place else 1.0),
+        )
+        for which, kind in enumerate(CORRUPTIONS)
+    ]
+    return CorruptionRobustness(
+        severities=[1, 2, 3, 4, 5],
+        rows=TEST_ROWS,
+        clean=estimate(accuracy, TEST_ROWS),
+        accuracy=estimate(0.84 * accuracy, TEST_ROWS),
+        kinds=kinds,
+        mce=factor(1 + 0.06 * math.sin(place)),
+        baseline=baseline,
+    )
+
+
+def factor(value: float) -> Estimate:
+    half = 0.03 if value != 1 else 0.0
+    return Estimate(value=value, low=value - half, high=value + half, n=TEST_ROWS, method="fixture")
+
+
+def adversarial(accuracy: float) -> AdversarialRobustness:
+    points = [
+        AdversarialPoint(
+            attack=name,
+            epsilon=epsilon,
+            accuracy=estimate(accuracy * math.exp(-speed * epsilon), 200),
+            max_perturbation=epsilon,
+        )
+        for name, speed in (("fgsm", 0.18), ("pgd", 0.35))
+        for epsilon in EPSILONS
+    ]
+    return AdversarialRobustness(rows=200, steps=10, clean=estimate(accuracy, 200), points=points)
+
+
+def batch_invariance(passed: bool) -> BatchInvariance:
+    return BatchInvariance(
+        rows=128,
+        max_difference=3.1e-6 if passed else 0.42,
+        tolerance=1e-4,
+        changed=0 if passed else 5,
+        passed=passed,
+        explanation="" if passed else "a layer of the model uses statistics of the batch when it predicts",
+    )
+
+
+def explanation(refused: bool) -> Explanation:
+    if refused:
+        return Explanation(refused="the model has no layer with a map of at least 7x7")
+    known = (("deletion", "lower", 0.31, 0.4), ("insertion", "higher", 0.62, 0.5))
+    known += (("flip-agreement", "higher", 0.71, 0.0), ("inside", "higher", 0.36, 0.34))
+    measures = [
+        ExplanationMeasure(
+            name=name,
+            better=better,
+            value=around(value, 0.03),
+            baseline=around(random, 0.02),
+            difference=around(value - random, 0.035),
+        )
+        for name, better, value, random in known
+    ]
+    return Explanation(layer="conv_13", map_size=(7, 7), rows=64, measures=measures)
+
+
+def around(value: float, half: float) -> Estimate:
+    return Estimate(value=value, low=value - half, high=value + half, n=64, method="fixture")
+
+
+def noise_curve(model: str, augmentation: str, kind: str, slope: float) -> NoiseCurve:
+    clean = 0.66 + (0.04 if model == "mobilenet-v2" else 0.0) + 0.01 * len(augmentation) / 2
+    falls = {rate: slope * rate * rate * (1 - 0.04 * len(augmentation)) for rate in (0.0, 0.1, 0.2, 0.4)}
+    points = [
+        NoisePoint(
+            rate=0.995 * rate,
+            label_attack=f"{kind}(rate={rate})" if rate else "none",
+            seeds=1,
+            accuracy=estimate(clean - fall, TEST_ROWS),
+            balanced_accuracy=estimate(clean - fall - 0.03, TEST_ROWS),
+            drop=around(fall, 0.02 if rate else 0.0),
+            balanced_drop=around(fall, 0.025 if rate else 0.0),
+        )
+        for rate, fall in falls.items()
+    ]
+    area = clean - slope * 0.05
+    return NoiseCurve(
+        model=model,
+        augmentation=augmentation,
+        kind=kind,
+        points=points,
+        area=estimate(area, TEST_ROWS),
+        balanced_area=estimate(area - 0.03, TEST_ROWS),
+    )
+
+
+def galleries() -> list[Gallery]:
+    columns = ["image", *AUGMENTATIONS]
+    heat = [
+        GalleryRow(
+            label=name,
+            tiles=[
+                Tile(file=f"tile-{(place + at) % 3}.png", text=f"predicted {CLASSES[(place + at) % 7]}" if at else "")
+                for at in range(len(columns))
+            ],
+        )
+        for place, name in enumerate(CLASSES)
+    ]
+    wrong = [
+        GalleryRow(
+            label=name,
+            tiles=[Tile(file=f"tile-{at}.png", text="given fear, true sadness, predicted fear") for at in range(3)],
+        )
+        for name in ("memorised", "recovered", "neither")
+    ]
+    return [
+        Gallery(kind="heat-maps", title="Heat maps", caption="Noise instead of faces.", columns=columns, rows=heat),
+        Gallery(
+            kind="corrupted-rows",
+            title="Corrupted rows",
+            caption="Noise instead of faces.",
+            columns=[],
+            rows=wrong,
+        ),
+    ]
 
 
 def cell(model: str, augmentation: str, rate: float, seed: int, attacks: dict[str, float]) -> Cell:
@@ -190,11 +384,12 @@ def cell(model: str, augmentation: str, rate: float, seed: int, attacks: dict[st
     hush = {"none": 0.0, "randaug": 0.05, "mixup": 0.085, "randaug+mixup": 0.12}[augmentation]
     heavy = 0.04 if model == "mobilenet-v2" else 0.0
     jitter = 0.006 * math.sin(7.3 * seed + 3 * len(augmentation) + 11 * rate + len(model))
-    noise = None if rate == 0 else PluginRecord(name="label-noise", params={"rate": rate})
+    noise = None if rate == 0 else PluginRecord(name="symmetric", params={"rate": rate})
     accuracy = 0.66 + heavy + gain - 0.75 * rate * (1 - 3 * gain) + jitter
     auc = 0.655 + heavy / 2 + 0.6 * rate - hush + jitter
-    label_attack = f"label-noise(rate={rate})" if rate else "none"
+    label_attack = f"symmetric(rate={rate})" if rate else "none"
     chain = [] if augmentation == "none" else [PluginRecord(name=name) for name in augmentation.split("+")]
+    place = MODELS.index(model) * 8 + AUGMENTATIONS.index(augmentation) * 2 + (rate > 0)
     return Cell(
         id=f"synthface/{model}/{augmentation}/{label_attack}/seed{seed}",
         model=model,
@@ -209,6 +404,12 @@ def cell(model: str, augmentation: str, rate: float, seed: int, attacks: dict[st
         status="done",
         utility=utility(accuracy, rate),
         privacy=privacy(accuracy, auc, attacks, rate > 0) if attacks else None,
+        memorisation=memorisation(rate, gain) if rate else None,
+        label_errors=label_errors(rate, accuracy) if attacks else None,
+        corruptions=robustness(accuracy, place, f"synthface/{MODELS[0]}/none/none/seed{seed}"),
+        adversarial=adversarial(accuracy),
+        batch_invariance=batch_invariance(place != 3),
+        explanation=explanation(place == 2),
     )
 
 
@@ -280,7 +481,14 @@ def build(
         ),
         costs=[cost("ghostface", 2_969_000, 1_285_619), cost("mobilenet-v2", 14_200_000, 2_266_951)],
         cells=cells,
+        noise_curves=[
+            noise_curve(model, augmentation, kind, slope)
+            for model in models
+            for augmentation in augmentations
+            for kind, slope in (("symmetric", 1.2), ("pair-flip", 1.9))
+        ],
         sheets=sheets,
+        galleries=galleries(),
         provenance=provenance(list(seeds)),
     )
 
@@ -294,13 +502,17 @@ def answers_only() -> Results:
         update={"plugin": PluginRecord(name="signals"), "image_size": None, "drawn": False, "test": none}
     )
     named = {"id": "signals/world", "model": "world", "augmentation": "", "label_attack": ""}
-    known = {"utility": None, "privacy": found.model_copy(update={"test_accuracy": None, "records": "records.csv"})}
+    known = dict.fromkeys(MEASURED) | {
+        "privacy": found.model_copy(update={"test_accuracy": None, "records": "records.csv"}),
+    }
     return base.model_copy(
         update={
             "grid": "world",
             "dataset": dataset,
             "costs": [],
             "sheets": [],
+            "noise_curves": [],
+            "galleries": [],
             "cells": [base.cells[0].model_copy(update=named | known)],
             "provenance": base.provenance.model_copy(update={"recipe": {}, "grid_text": "attacks: [rmia]\n"}),
         }
@@ -359,6 +571,12 @@ def audited() -> Results:
 
 
 @pytest.fixture
+def unmeasured() -> dict[str, None]:
+    """What a cell lacks of which nothing is known."""
+    return dict.fromkeys(MEASURED)
+
+
+@pytest.fixture
 def make_results() -> Callable[..., Results]:
     return build
 
@@ -371,6 +589,8 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
             write_run(run_record(), tmp_path / "run.json")
         for sheet in results.sheets:
             (tmp_path / sheet.file).write_bytes(png(len(sheet.labels)))
+        for place in range(3):
+            (tmp_path / f"tile-{place}.png").write_bytes(png(1 + place, columns=1 + place, size=48 // (1 + place)))
         return tmp_path
 
     return make

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from fer_audit.report.numbers import with_interval
 from fer_audit.report.page import render
 
 CHROMIUM = shutil.which("chromium")
@@ -97,11 +98,16 @@ def test_every_chart_is_drawn_offline_and_silently(results, make_folder, tmp_pat
 def test_hostile_labels_are_text_in_the_browser(few, make_folder, tmp_path):
     dataset = few.dataset.model_copy(update={"classes": [HOSTILE + name for name in few.dataset.classes]})
     cells = [cell.model_copy(update={"model": HOSTILE + cell.model}) for cell in few.cells]
-    changed = few.model_copy(update={"dataset": dataset, "cells": cells, "sheets": []})
+    galleries = [
+        one.model_copy(update={"title": HOSTILE, "caption": HOSTILE, "columns": [HOSTILE]}) for one in few.galleries
+    ]
+    told = {"dataset": dataset, "cells": cells, "sheets": [], "galleries": galleries}
+    changed = few.model_copy(update=told)
     seen = visit(render(make_folder(changed)), tmp_path)
     found = Elements(seen.dom)
     assert "owned" not in seen.dom[seen.dom.index("<title>") : seen.dom.index("</title>")]
-    assert found.images == []
+    assert found.images
+    assert all(source.startswith("data:image/png;base64,") for source in found.images)
     assert found.charts == found.plots >= 10
     assert seen.console == []
     assert seen.urls == []
@@ -115,7 +121,7 @@ addEventListener("load", () => setTimeout(() => {
   const said = { dark: document.documentElement.dataset.theme };
   one("#theme").click();
   said.toggled = document.documentElement.dataset.theme;
-  fire(one("[data-filter=cells]"), "randaug noise", "input");
+  fire(one("[data-filter=cells]"), "randaug symmetric", "input");
   said.filtered = one("[data-count=cells]").textContent;
   const heads = [...document.querySelectorAll("[data-table=cells] thead button")];
   const accuracy = heads.find((head) => head.textContent === "Accuracy");
@@ -130,10 +136,12 @@ addEventListener("load", () => setTimeout(() => {
   fire(select, last, "change");
   said.together = one("#cell-classes").value === last;
   const details = one("[data-numbers=tradeoff]");
-  details.open = true;
+  const heat = one("[data-numbers=corruptions]");
+  details.open = heat.open = true;
   setTimeout(() => {
     said.numbers = details.querySelectorAll("tbody tr").length;
     said.first = details.querySelector("tbody tr").textContent;
+    said.heat = heat.querySelector("tbody tr").cells[5].textContent;
     said.curve = one("[data-chart=roc]").data[1].y[0];
     document.title = JSON.stringify(said);
   }, 1500);
@@ -160,5 +168,7 @@ def test_tables_sort_and_filter_and_choices_move_together(few, make_folder, tmp_
     assert said["together"]
     assert said["numbers"] == 3
     assert "0.7894 (0.7529\u20130.8259)" in said["first"]
+    severest = cells[-1].corruptions.kinds[0].accuracy[4]
+    assert said["heat"] == with_interval(severest)
     assert said["curve"] == pytest.approx(cells[-1].privacy.attacks[0].roc.tpr[1], rel=1e-5)
     assert seen.console == []

@@ -1,17 +1,21 @@
 import plotly.graph_objects as go
 import pytest
 
+from fer_audit.report.charts.adversarial import adversarial_accuracy
 from fer_audit.report.charts.attack_auc import attack_auc
 from fer_audit.report.charts.confusion import confusion_matrix, label_transition
+from fer_audit.report.charts.corrupted_rows import corrupted_rows
+from fer_audit.report.charts.corruptions import corruption_accuracy, corruption_errors
 from fer_audit.report.charts.curves import accuracy_curves, loss_curves
 from fer_audit.report.charts.memorisation import member_accuracy
-from fer_audit.report.charts.noise import accuracy_against_noise, over_seeds
+from fer_audit.report.charts.noise import accuracy_against_noise, kinds
 from fer_audit.report.charts.recall import class_recall
 from fer_audit.report.charts.roc import attack_roc
 from fer_audit.report.charts.style import COLOURS, DASHES, SYMBOLS, colour, dash, plain
 from fer_audit.report.charts.target_auc import target_auc
 from fer_audit.report.charts.tradeoff import tradeoff
 from fer_audit.report.naming import attacks
+from fer_audit.report.numbers import interval
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.results import Estimate, Roc
 
@@ -19,7 +23,11 @@ CARTESIAN = {"scatter", "bar", "heatmap", "box"}
 
 FIGURES = {
     "tradeoff": tradeoff,
-    "noise": lambda r: accuracy_against_noise(r, r.cells[0].model),
+    "noise": lambda r: accuracy_against_noise(r, r.cells[0].model, "symmetric"),
+    "corrupted rows": lambda r: corrupted_rows(r.cells[1]),
+    "corruption accuracy": lambda r: corruption_accuracy(r.cells[1]),
+    "corruption errors": lambda r: corruption_errors(r, r.cells[1]),
+    "adversarial": lambda r: adversarial_accuracy(r, r.cells[::2]),
     "roc": lambda r: attack_roc(r.cells[0], attacks(r)),
     "attack auc": lambda r: attack_auc(r, r.cells[0].model),
     "target auc": lambda r: target_auc(r.cells[0], attacks(r)),
@@ -41,9 +49,10 @@ def test_figures_are_plotly_figures_that_the_bundle_can_draw(make, results):
 
 
 @pytest.mark.parametrize("name", [name for name in FIGURES if name != "transition"])
-def test_figures_of_a_failed_cell_are_empty(name, results):
-    cells = [cell.model_copy(update={"status": "failed", "utility": None, "privacy": None}) for cell in results.cells]
-    assert isinstance(FIGURES[name](results.model_copy(update={"cells": cells})), go.Figure)
+def test_figures_of_a_failed_cell_are_empty(name, results, unmeasured):
+    undone = unmeasured | {"status": "failed"}
+    cells = [cell.model_copy(update=undone) for cell in results.cells]
+    assert isinstance(FIGURES[name](results.model_copy(update={"cells": cells, "noise_curves": []})), go.Figure)
 
 
 def test_tradeoff_has_every_cell_with_both_intervals(results):
@@ -61,23 +70,64 @@ def test_tradeoff_tells_models_by_symbol_and_cost_by_size(results):
     assert len(set(trace.marker.size)) == 2
 
 
-def test_noise_lines_go_from_clean_to_corrupted(results):
-    figure = accuracy_against_noise(results, "ghostface", "accuracy")
+def test_noise_lines_are_the_curves(results):
+    figure = accuracy_against_noise(results, "ghostface", "pair-flip", "accuracy")
     assert [trace.name for trace in figure.data] == ["none", "randaug", "mixup", "randaug+mixup"]
-    assert list(figure.data[0].x) == [0.0, 0.2]
-    assert list(figure.data[0].y) == [cell.utility.accuracy.value for cell in results.cells[:2]]
+    curve = next(one for one in results.noise_curves if one.kind == "pair-flip")
+    line = figure.data[0]
+    assert list(line.x) == [point.rate for point in curve.points]
+    assert list(line.y) == [point.accuracy.value for point in curve.points]
+    assert line.y[3] + line.error_y.array[3] == pytest.approx(curve.points[3].accuracy.high)
+    balanced = accuracy_against_noise(results, "ghostface", "pair-flip").data[0]
+    assert list(balanced.y) == [point.balanced_accuracy.value for point in curve.points]
 
 
-def test_seeds_are_averaged_and_their_intervals_enclosed():
-    two = [Estimate(value=0.5, low=0.4, high=0.6), Estimate(value=0.7, low=0.65, high=0.8)]
-    mean = over_seeds(two)
-    assert (mean.value, mean.low, mean.high, mean.n) == (0.6, 0.4, 0.8, 2)
-    assert over_seeds([]).value is None
+def test_kinds_of_noise_can_be_compared(results):
+    assert kinds(results) == ["symmetric", "pair-flip"]
+    figures = [accuracy_against_noise(results, "ghostface", kind) for kind in kinds(results)]
+    assert figures[0].data[0].y[3] != figures[1].data[0].y[3]
+    assert figures[0].layout.yaxis.range == figures[1].layout.yaxis.range
 
 
-def test_noise_has_one_point_for_all_seeds(make_results):
-    figure = accuracy_against_noise(make_results(seeds=(0, 1, 2)), "ghostface")
-    assert [len(trace.x) for trace in figure.data] == [2, 2, 2, 2]
+def test_corrupted_rows_are_followed_epoch_by_epoch(results):
+    epochs = results.cells[1].memorisation.epochs
+    drawn = {trace.name: trace for trace in corrupted_rows(results.cells[1]).data}
+    assert list(drawn["memorised"].y) == [epoch.memorised for epoch in epochs]
+    assert list(drawn["recovered"].y) == [epoch.recovered for epoch in epochs]
+    assert list(drawn["clean rows"].y) == [epoch.clean_accuracy for epoch in epochs]
+    assert list(drawn["neither"].x) == list(range(1, len(epochs) + 1))
+
+
+def test_corruptions_are_a_row_a_kind_and_a_column_a_severity(results):
+    done = results.cells[1].corruptions
+    trace = corruption_accuracy(results.cells[1]).data[0]
+    assert list(trace.y) == [kind.kind for kind in done.kinds]
+    assert list(trace.x) == [str(severity) for severity in done.severities]
+    assert [list(row) for row in trace.z] == [[one.value for one in kind.accuracy] for kind in done.kinds]
+    assert trace.customdata[2][4] == interval(done.kinds[2].accuracy[4])
+
+
+def test_corruption_errors_have_intervals_and_one_axis(results):
+    done = results.cells[1].corruptions
+    figure = corruption_errors(results, results.cells[1])
+    assert list(figure.data[0].x) == [kind.error.value for kind in done.kinds]
+    assert figure.data[0].error_x.array[3] == pytest.approx(done.kinds[3].error.high - done.kinds[3].error.value)
+    assert figure.layout.xaxis.range == corruption_errors(results, results.cells[0]).layout.xaxis.range
+
+
+def test_adversarial_lines_start_at_the_clean_accuracy(results):
+    cells = results.cells[0:8:2]
+    figure = adversarial_accuracy(results, cells)
+    lines = [trace for trace in figure.data if trace.customdata is not None]
+    assert len(lines) == 2 * len(cells)
+    fgsm, pgd = lines[:2]
+    assert (fgsm.line.dash, pgd.line.dash) == ("dash", "solid")
+    assert list(pgd.x) == [0.0, 1.0, 2.0, 4.0, 8.0]
+    done = cells[0].adversarial
+    known = {(point.attack, point.epsilon): point.accuracy for point in done.points}
+    assert list(fgsm.y) == [done.clean.value, *(known["fgsm", e].value for e in fgsm.x[1:])]
+    assert pgd.y[2] - pgd.error_y.arrayminus[2] == pytest.approx(known["pgd", 2.0].low)
+    assert sum(bool(trace.showlegend) for trace in lines) == len(cells)
 
 
 def test_roc_keeps_realisable_points_and_drops_what_a_logarithm_cannot_show(results):

@@ -1,7 +1,8 @@
 import pytest
 
-from fer_audit.report.findings import direction, findings, widened
-from fer_audit.results import Estimate
+from fer_audit.report.comparison import direction, side, widened
+from fer_audit.report.findings import findings
+from fer_audit.results import Estimate, Results
 
 
 def around(value, half):
@@ -15,16 +16,33 @@ def titles(results):
 def with_interval_half(results, half):
     """The same point estimates with intervals of another width."""
 
-    def attack(found):
-        return found.model_copy(update={"auc": around(found.auc.value, half)})
+    def walk(found):
+        if isinstance(found, list):
+            return [walk(one) for one in found]
+        if not isinstance(found, dict):
+            return found
+        if set(found) == set(Estimate.model_fields) and found["value"] is not None:
+            return found | {"low": found["value"] - half, "high": found["value"] + half}
+        return {key: walk(one) for key, one in found.items()}
 
-    def cell(found):
-        privacy = found.privacy.model_copy(update={"attacks": [attack(one) for one in found.privacy.attacks]})
-        balanced = around(found.utility.balanced_accuracy.value, half)
-        utility = found.utility.model_copy(update={"balanced_accuracy": balanced})
-        return found.model_copy(update={"privacy": privacy, "utility": utility})
+    return Results.model_validate(walk(results.model_dump()))
 
-    return results.model_copy(update={"cells": [cell(found) for found in results.cells]})
+
+def about(results, title):
+    """The only finding whose title starts so."""
+    (found,) = (finding for finding in findings(results) if finding.title.startswith(title))
+    return found
+
+
+def with_measure(results, field, change):
+    """The results with a measure of every cell changed."""
+    cells = [
+        cell.model_copy(update={field: done.model_copy(update=change(done))})
+        if (done := getattr(cell, field)) is not None
+        else cell
+        for cell in results.cells
+    ]
+    return results.model_copy(update={"cells": cells})
 
 
 def test_one_comparison_keeps_the_interval():
@@ -53,13 +71,29 @@ def test_direction_needs_separate_intervals(one, other, expected):
     assert direction(one, other, 1) == expected
 
 
+@pytest.mark.parametrize(
+    ("estimate", "expected"),
+    [
+        (around(0.6, 0.05), 1),
+        (around(0.4, 0.05), -1),
+        (around(0.5, 0.05), 0),
+        (around(0.6, 0.1), 0),
+        (Estimate(value=0.9), 0),
+        (Estimate(value=None), 0),
+    ],
+    ids=["above", "below", "on it", "touching", "no interval", "no value"],
+)
+def test_a_side_needs_the_whole_interval(estimate, expected):
+    assert side(estimate, 0.5, 1) == expected
+
+
 def test_wide_intervals_claim_nothing(results):
     found = findings(with_interval_half(results, 0.45))
     assert {finding.tone for finding in found} <= {"open", "plain", "bad"}
     said = " ".join(finding.title for finding in found)
     assert "No leak can be shown" in said
     assert "No cell can be told from chance" in said
-    assert said.count("no difference can be shown") == 2
+    assert said.count("no difference can be shown") == 3
     assert "No harm of corrupted labels" in said
     text = " ".join(finding.text for finding in found)
     assert " is lower in" not in text
@@ -103,3 +137,86 @@ def test_an_incomplete_grid_is_said_first(results):
 
 def test_costs_are_compared_as_counts(results):
     assert "4.8 times as many" in next(f.text for f in findings(results) if "models cost" in f.title)
+
+
+def test_corrupted_labels_are_compared_on_the_same_rows(results):
+    found = about(results, "What corrupted labels cost")
+    assert found.tone == "bad"
+    assert "in 22 of 48 comparisons" in found.text
+    assert "ghostface \u00b7 none \u00b7 pair-flip(rate=0.4), 25.5 (23.0\u201328.0) points" in found.text
+
+
+def test_memorised_labels_are_compared_with_no_augmentation(results):
+    found = about(results, "What augmentation does to wrong labels")
+    assert found.tone == "good"
+    assert "lower in 2 of 2 comparisons with randaug+mixup" in found.text
+    wide = with_measure(results, "memorisation", lambda done: {"memorised": around(done.memorised.value, 0.4)})
+    assert about(wide, "What augmentation does to wrong labels").tone == "open"
+
+
+def test_what_was_not_measured_is_not_told(results, unmeasured):
+    cells = [cell.model_copy(update=unmeasured) for cell in results.cells]
+    bare = results.model_copy(update={"cells": cells, "noise_curves": []})
+    assert titles(bare) == ["Leakage is unknown", "What the models cost"]
+
+
+def test_wrong_labels_are_found_only_above_chance(results):
+    found = about(results, "Wrong labels can be found")
+    assert found.tone == "good"
+    assert "In 8 of 8 cells" in found.text
+    assert "chance being 0.200" in found.text
+    wide = with_measure(results, "label_errors", lambda done: {"average_precision": around(0.4, 0.25)})
+    assert about(wide, "Wrong labels can't be shown to be found").tone == "open"
+
+
+def test_corrupted_images_name_the_largest_fall_and_the_baseline(results):
+    found = about(results, "What corrupted images cost")
+    assert found.tone == "bad"
+    assert "Largest fall: mobilenet-v2 \u00b7 randaug+mixup, from 76.4" in found.text
+    better = with_measure(results, "corruptions", lambda _: {"mce": around(0.8, 0.01)})
+    text = about(better, "What corrupted images cost").text
+    assert "Relative to ghostface \u00b7 none, mCE is lower in 15 and higher in 0 of 15 other cells." in text
+    same = with_measure(results, "corruptions", lambda done: {"accuracy": done.clean})
+    assert about(same, "No harm of corrupted images").tone == "open"
+
+
+def test_adversarial_accuracy_is_told_at_one_epsilon_and_of_the_stronger_attack(results):
+    found = about(results, "What adversarial changes cost")
+    assert found.text.startswith("At epsilon 2 of 255, PGD lowers accuracy in 16 of 16 cells.")
+    assert "Least is left for ghostface \u00b7 none \u00b7 symmetric(rate=0.2): 25.0" in found.text
+    weak = with_measure(results, "adversarial", lambda done: {"clean": around(0.3, 0.29)})
+    assert about(weak, "No harm of adversarial changes").tone == "open"
+
+
+def test_only_failures_of_batch_invariance_are_told(results):
+    found = about(results, "Answers depend")
+    assert found.tone == "bad"
+    assert "In 1 of 16 cells" in found.text
+    assert "ghostface \u00b7 randaug \u00b7 symmetric(rate=0.2), by 0.42; 5 of its 128 predictions" in found.text
+    passed = with_measure(results, "batch_invariance", lambda _: {"passed": True})
+    assert not [title for title in titles(passed) if title.startswith("Answers depend")]
+
+
+def with_differences(results, half, sign=1):
+    """Every measure of heat maps, by `sign` better (1) or worse (-1) than random maps."""
+
+    def change(done):
+        signs = {"higher": sign, "lower": -sign}
+        measures = [
+            one.model_copy(update={"difference": around(0.1 * signs[one.better], half)}) for one in done.measures
+        ]
+        return {"measures": measures}
+
+    return with_measure(results, "explanation", change)
+
+
+def test_heat_maps_that_are_no_better_than_random_are_told(results):
+    found = about(results, "Not all heat maps")
+    assert found.tone == "open"
+    assert "by deletion in 15 of 15 cells" in found.text
+    assert "by inside in 0 of 15 cells" in found.text
+    assert about(with_differences(results, 0.01), "Heat maps say more").tone == "good"
+    worse = about(with_differences(results, 0.01, sign=-1), "Some heat maps are worse")
+    assert worse.tone == "bad"
+    assert "worse by deletion in 15, insertion in 15" in worse.text
+    assert "deletion in 0 of 15" in about(with_differences(results, 0.5), "Heat maps can't be told").text

@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs_version
 
 from fer_audit.report import page
 from fer_audit.report.page import render
-from fer_audit.results import Cell
+from fer_audit.results import Cell, Explanation, GalleryRow, Tile
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -31,7 +31,7 @@ def test_page_is_written_beside_the_results_and_light(results, make_folder):
     folder = make_folder(results)
     path = render(folder)
     assert path == folder / "report.html"
-    assert path.stat().st_size < 3_000_000
+    assert path.stat().st_size < 3_500_000
     assert (folder / "results.csv").exists()
     assert not list(folder.glob(".*.tmp"))
 
@@ -45,7 +45,8 @@ def test_nothing_is_loaded_from_elsewhere(few, make_folder):
     text = without_bundle(text_of(make_folder(few)))
     assert not re.findall(r"<(?:link|iframe|object|embed|base|form)\b", text)
     assert all(source.startswith("data:image/") for source in re.findall(r'\bsrc="([^"]*)"', text))
-    assert set(re.findall(r'\bhref="([^#"][^"]*)"', text)) == {"results.csv", "results.json", "./records/a%20cell.csv"}
+    linked = {"results.csv", "results.json", "./records/a%20cell.csv", "./suspects/a%20cell.csv"}
+    assert set(re.findall(r'\bhref="([^#"][^"]*)"', text)) == linked
     assert "http://" not in text
     assert "https://" not in text
     assert not re.findall(r"url\(|@import", text)
@@ -75,17 +76,43 @@ def hostile(few):
         for cell in few.cells
     ]
     cells[0] = cells[0].model_copy(update={"status": "failed", "error": HOSTILE, "utility": None, "privacy": None})
+    cells[1] = hostile_measures(cells[1])
     sheets = [sheet.model_copy(update={"title": HOSTILE, "labels": [HOSTILE]}) for sheet in few.sheets]
     classes = [HOSTILE + name for name in few.dataset.classes]
+    named = ("model", "augmentation", "kind")
+    curves = [one.model_copy(update={name: HOSTILE + getattr(one, name) for name in named}) for one in few.noise_curves]
     return few.model_copy(
         update={
             "grid": HOSTILE,
             "cells": cells,
             "sheets": sheets,
+            "noise_curves": curves,
+            "galleries": [hostile_gallery(gallery) for gallery in few.galleries],
             "dataset": few.dataset.model_copy(update={"classes": classes}),
             "provenance": few.provenance.model_copy(update={"grid_text": HOSTILE}),
         }
     )
+
+
+def hostile_measures(cell):
+    """The cell with every text of its measures made hostile."""
+    kinds = [kind.model_copy(update={"kind": HOSTILE + kind.kind}) for kind in cell.corruptions.kinds]
+    return cell.model_copy(
+        update={
+            "corruption": cell.corruption.model_copy(update={"remarks": [HOSTILE]}),
+            "label_errors": cell.label_errors.model_copy(update={"file": HOSTILE}),
+            "corruptions": cell.corruptions.model_copy(update={"kinds": kinds, "baseline": HOSTILE}),
+            "batch_invariance": cell.batch_invariance.model_copy(update={"explanation": HOSTILE}),
+            "explanation": Explanation(refused=HOSTILE),
+        }
+    )
+
+
+def hostile_gallery(gallery):
+    """The gallery with every text made hostile, and pictures that don't exist."""
+    rows = [GalleryRow(label=HOSTILE, tiles=[Tile(file=HOSTILE, text=HOSTILE), Tile(file="tile-0.png", text=HOSTILE)])]
+    told = {"title": HOSTILE, "caption": HOSTILE, "columns": [HOSTILE, HOSTILE], "rows": rows}
+    return gallery.model_copy(update=told)
 
 
 def test_labels_are_text(few, make_folder):
@@ -97,6 +124,9 @@ def test_labels_are_text(few, make_folder):
     drawn = next(iter(names.values()))["data"][0]["x"][0]
     assert "<" not in drawn
     assert html.unescape(drawn).startswith(HOSTILE)
+    kinds = next(iter(payload(text)["corruptions"]["variants"].values()))["data"][0]["y"]
+    assert "<" not in kinds[0]
+    assert not re.search(r'href="[^"]*[<>]', text)
 
 
 def test_groups_of_rows_are_text(few, make_folder):
@@ -117,7 +147,7 @@ def test_groups_of_rows_are_text(few, make_folder):
 
 def test_signals_alone_hide_what_is_not_known_of_them(audited, make_folder):
     text = without_bundle(text_of(make_folder(audited)))
-    for hidden in ("all-cells", "labels", "cost", "training", "classes"):
+    for hidden in ("all-cells", "labels", "images", "explanations", "cost", "training", "classes"):
         assert f'id="{hidden}"' not in text
         assert f'href="#{hidden}"' not in text
     for said in ("None px", "Grid SHA-256", "Pictures of people", "Recipe", "clean labels", "Test split", "0 test"):
@@ -145,6 +175,54 @@ def test_privacy_tables_are_on_the_page(few, make_folder):
     assert "corrected after Holm" in text
 
 
+def test_measures_have_their_sections(few, make_folder):
+    text = text_of(make_folder(few))
+    for name in ("labels", "images", "explanations"):
+        assert f'<section id="{name}">' in text
+        assert f'<a href="#{name}">' in text
+    tables = ("noise", "noise_area", "corrupted_rows", "label_errors", "image_corruptions", "corruption_errors")
+    for name in (*tables, "adversarial", "batch_invariance", "explanations"):
+        assert f'data-table="{name}"' in text
+    assert '<a href="#canaries-table">' in text
+    drawn = {"noise-0", "corrupted-rows", "corruptions", "errors", "adversarial-0"}
+    assert drawn <= set(payload(text))
+
+
+ONE = {
+    "memorisation": ("labels", "corrupted_rows"),
+    "label_errors": ("labels", "label_errors"),
+    "corruptions": ("images", "image_corruptions"),
+    "adversarial": ("images", "adversarial"),
+    "batch_invariance": ("images", "batch_invariance"),
+    "explanation": ("explanations", "explanations"),
+}
+
+
+@pytest.mark.parametrize("measure", ONE)
+def test_what_was_not_measured_is_absent(few, make_folder, measure):
+    others = [name for name in ONE if name != measure]
+    cells = [cell.model_copy(update=dict.fromkeys(others)) for cell in few.cells]
+    text = text_of(make_folder(few.model_copy(update={"cells": cells, "noise_curves": [], "galleries": []})))
+    section, table = ONE[measure]
+    shown = {name for name in ("labels", "images", "explanations") if f'id="{name}"' in text}
+    assert shown == {section} == {name for name in ("labels", "images", "explanations") if f'href="#{name}"' in text}
+    assert {found for _, found in ONE.values() if f'data-table="{found}"' in text} == {table}
+
+
+def test_remarks_of_label_attacks_are_shown(few, make_folder):
+    (remark,) = few.cells[1].corruption.remarks
+    assert f"<li>{few.cells[1].label_attack}: {remark}</li>" in text_of(make_folder(few))
+
+
+def test_galleries_are_on_the_page(few, make_folder):
+    text = without_bundle(text_of(make_folder(few)))
+    tiles = [tile for gallery in few.galleries for row in gallery.rows for tile in row.tiles]
+    pictures = re.findall(r'<td><img src="data:image/png;base64,[^"]+" alt="([^"]+)">', text)
+    assert len(pictures) == len(tiles)
+    assert pictures[0].startswith("memorised, given")
+    assert pictures[-1].startswith("anger, randaug+mixup")
+
+
 def test_failed_and_missing_cells_are_shown(few, make_folder):
     undone = {"utility": None, "privacy": None}
     first = few.cells[0].model_copy(update={"status": "failed", "error": "out of memory\nat step 7", **undone})
@@ -156,11 +234,15 @@ def test_failed_and_missing_cells_are_shown(few, make_folder):
     assert first.id not in payload(text)["roc"]["variants"]
 
 
-def test_whole_grid_failed(few, make_folder):
-    undone = {"status": "failed", "error": "no", "utility": None, "privacy": None}
+def test_whole_grid_failed(few, make_folder, unmeasured):
+    undone = unmeasured | {"status": "failed", "error": "no"}
     cells: list[Cell] = [cell.model_copy(update=undone) for cell in few.cells]
-    text = text_of(make_folder(few.model_copy(update={"cells": cells})))
+    found = few.model_copy(update={"cells": cells, "noise_curves": [], "galleries": []})
+    text = text_of(make_folder(found))
     assert "0 of 4" in text
+    for hidden in ("labels", "images", "explanations"):
+        assert f'id="{hidden}"' not in text
+        assert f'href="#{hidden}"' not in text
     assert set(payload(text)) == {"transition"}
 
 

@@ -46,7 +46,7 @@ def test_a_group_that_is_too_small_says_so(few):
 
 
 def test_many_cells_are_cut(few):
-    assert len({row[0] for row in texts(slices_table(few, 2))}) == 2
+    assert len({(row[0].text, row[0].note) for row in slices_table(few, 2).rows}) == 2
 
 
 def test_an_attack_on_subjects_has_its_own_slices(few):

@@ -50,3 +50,31 @@ def test_rows_share_their_columns(make_results):
     results = make_results()
     cells = [results.cells[0].model_copy(update={"utility": None, "privacy": None}), *results.cells[1:]]
     assert len({tuple(row) for row in tidy_rows(results.model_copy(update={"cells": cells}))}) == 1
+
+
+def test_measures_are_columns(results):
+    cells = {cell.id: cell for cell in results.cells}
+    for row in parsed(results):
+        cell = cells[row["cell"]]
+        strongest = {one.attack: one.accuracy for one in cell.adversarial.points if one.epsilon == 8}
+        assert float(row["adversarial_epsilon"]) == 8
+        assert float(row["fgsm_accuracy_low"]) == strongest["fgsm"].low
+        assert float(row["pgd_accuracy"]) == strongest["pgd"].value
+        assert float(row["corrupted_accuracy"]) == cell.corruptions.accuracy.value
+        assert float(row["mce_high"]) == cell.corruptions.mce.high
+        assert row["batch_invariant"] == str(cell.batch_invariance.passed)
+        if cell.memorisation is None:
+            assert row["memorised"] == row["label_errors_average_precision"] == ""
+        else:
+            assert float(row["memorised"]) == cell.memorisation.memorised.value
+            assert float(row["neither_low"]) == cell.memorisation.neither.low
+            assert float(row["label_errors_average_precision"]) == cell.label_errors.average_precision.value
+
+
+def test_heat_maps_are_columns_and_empty_where_refused(results):
+    rows = {row["cell"]: row for row in parsed(results)}
+    names = ("deletion", "insertion", "flip_agreement", "inside")
+    shown, refused = rows[results.cells[0].id], rows[results.cells[2].id]
+    found = [one.value.value for one in results.cells[0].explanation.measures]
+    assert [float(shown[name]) for name in names] == found
+    assert [refused[name] for name in names] == [""] * 4

@@ -37,7 +37,7 @@
         hoverlabel: { bgcolor: value("--card"), bordercolor: value("--soft"), font: { color: value("--ink") }, align: "left" },
         modebar: { color: value("--soft"), activecolor: value("--accent"), bgcolor: "rgba(0,0,0,0)" },
       },
-      data: { heatmap: [{ colorscale: [[0, value("--heat0")], [1, value("--heat")]] }] },
+      data: { heatmap: [{ colorscale: [[0, value("--heat0")], [1, value("--heat")]], textfont: { color: value("--ink") } }] },
     };
   }
 
@@ -128,7 +128,9 @@
     const heads = [layout.xaxis?.title?.text ?? "x", layout.yaxis?.title?.text ?? "y"].map(text);
     if (traces.some((trace) => trace.z)) {
       const [grid] = traces;
-      return [[`${heads[1]} \\ ${heads[0]}`, ...grid.x.map(text)], grid.z.map((row, at) => [text(grid.y[at]), ...row.map((share, to) => `${text(grid.text[at][to])} (${written(share, { tickformat: "%" })})`)])];
+      const share = (at, to) => (grid.z[at][to] === null ? "" : written(grid.z[at][to], { tickformat: "%" }));
+      const said = (at, to) => (grid.customdata ? `${share(at, to)} (${text(grid.customdata[at][to])})` : `${text(grid.text[at][to])} (${share(at, to)})`);
+      return [[`${heads[1]} \\ ${heads[0]}`, ...grid.x.map(text)], grid.z.map((row, at) => [text(grid.y[at]), ...row.map((_, to) => said(at, to))])];
     }
     const shown = traces.filter((trace) => !trace.meta?.key);
     const named = shown.some((trace) => trace.customdata);

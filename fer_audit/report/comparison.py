@@ -1,0 +1,75 @@
+"""What can be said of two numbers with intervals, and of many such pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import NormalDist
+
+from fer_audit.report.finding import Finding, Tone, counted, joined
+from fer_audit.results import Cell, Estimate, ExplanationMeasure
+
+Pair = tuple[Cell, Cell]  #: of a cell and the one that it is compared with
+
+
+def widened(estimate: Estimate, comparisons: int) -> tuple[float, float] | None:
+    """The interval, stretched about its value so that `comparisons` of them hold together (Bonferroni)."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return None
+    alpha = 1 - estimate.confidence
+    normal = NormalDist()
+    stretch = normal.inv_cdf(1 - alpha / 2 / max(comparisons, 1)) / normal.inv_cdf(1 - alpha / 2)
+    low = estimate.value - stretch * (estimate.value - estimate.low)
+    return low, estimate.value + stretch * (estimate.high - estimate.value)
+
+
+def direction(one: Estimate, other: Estimate, comparisons: int) -> int:
+    """1 where `one` is shown to be higher than `other`, -1 where lower, 0 where neither can be shown."""
+    first, second = widened(one, comparisons), widened(other, comparisons)
+    if first is None or second is None:
+        return 0
+    return int(first[0] > second[1]) - int(first[1] < second[0])
+
+
+def side(estimate: Estimate, limit: float, comparisons: int) -> int:
+    """1 where the estimate is shown to lie above `limit`, -1 where below, 0 where neither can be shown."""
+    span = widened(estimate, comparisons)
+    return int(span[0] > limit) - int(span[1] < limit) if span is not None else 0
+
+
+def better(measure: ExplanationMeasure, comparisons: int) -> int:
+    """1 where heat maps are shown to be better than random ones, -1 where worse, 0 where neither can be shown."""
+    sign = side(measure.difference, 0.0, comparisons)
+    return sign if measure.better == "higher" else -sign
+
+
+def against_none(cells: Sequence[Cell]) -> Iterator[Pair]:
+    """Each augmented cell with its twin without augmentation."""
+    plain = {(c.model, c.label_attack, c.seed): c for c in cells if not c.augmentation_plugins}
+    for cell in cells:
+        other = plain.get((cell.model, cell.label_attack, cell.seed))
+        if other is not None and cell.augmentation_plugins:
+            yield cell, other
+
+
+def effects(title: str, what: str, pairs: list[tuple[str, Estimate, Estimate]], falling: Tone) -> Finding:
+    """What augmentations do to a number; `pairs` are an augmentation's name, its number and that of none."""
+    shown: dict[str, list[int]] = {}
+    for name, one, other in pairs:
+        shown.setdefault(name, []).append(direction(one, other, len(pairs)))
+    parts = [_effect(name, signs) for name, signs in shown.items() if any(signs)]
+    silent = [name for name, signs in shown.items() if not any(signs)]
+    lead = f"Against no augmentation, with model, labels and seed the same, {what} is "
+    if not parts:
+        text = f"{lead}neither higher nor lower beyond the intervals in any of {counted(len(pairs), 'comparison')}."
+        return Finding(f"{title}: no difference can be shown", text, "open")
+    tail = f" For {joined(silent)} no difference can be shown at this size." if silent else ""
+    signs = {sign for signs in shown.values() for sign in signs if sign}
+    rising: Tone = "bad" if falling == "good" else "good"
+    tone: Tone = "plain" if len(signs) > 1 else (falling if signs == {-1} else rising)
+    return Finding(title, f"{lead}{'; '.join(parts)}.{tail}", tone)
+
+
+def _effect(name: str, signs: list[int]) -> str:
+    lower, higher = signs.count(-1), signs.count(1)
+    said = [f"{word} in {count}" for word, count in (("lower", lower), ("higher", higher)) if count]
+    return f"{' and '.join(said)} of {counted(len(signs), 'comparison')} with {name}"

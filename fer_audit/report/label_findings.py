@@ -1,0 +1,72 @@
+"""What the results say of corrupted labels."""
+
+from __future__ import annotations
+
+from fer_audit.report.comparison import against_none, effects, side
+from fer_audit.report.finding import Finding, counted, named
+from fer_audit.report.noise import Place, places
+from fer_audit.report.numbers import decimal, percent, points, with_interval
+from fer_audit.results import Cell, Estimate, Results
+
+
+def noise(results: Results) -> Finding | None:
+    """What corrupted labels cost, paired with clean ones on the same test rows."""
+    noisy = [place for place in places(results) if place.point.balanced_drop.value is not None and not place.clean]
+    if not noisy:
+        return None
+    signs = [side(place.point.balanced_drop, 0.0, len(noisy)) for place in noisy]
+    falls = [place for place, sign in zip(noisy, signs, strict=True) if sign > 0]
+    rises = signs.count(-1)
+    if not falls and not rises:
+        text = (
+            f"Balanced accuracy with corrupted labels and with clean ones can't be told apart in any of "
+            f"{counted(len(noisy), 'comparison')}."
+        )
+        return Finding("No harm of corrupted labels can be shown at this size", text, "open")
+    text = f"Balanced accuracy is lower than with clean labels in {len(falls)} of {counted(len(noisy), 'comparison')}"
+    text += f" and higher in {rises}." if rises else "."
+    return Finding("What corrupted labels cost", text + _largest(falls), "bad" if falls else "plain")
+
+
+def _largest(falls: list[Place]) -> str:
+    if not falls:
+        return ""
+    worst = max(falls, key=lambda place: place.point.balanced_drop.value or 0.0)
+    drop = with_interval(worst.point.balanced_drop, points)
+    return f" Largest fall: {worst.name}, {drop} points, to {percent(worst.point.balanced_accuracy.value or 0.0)}."
+
+
+def memorisation(results: Results) -> Finding | None:
+    """Whether augmented models learn fewer wrong labels by heart."""
+    pairs = [
+        (cell.augmentation, cell.memorisation.memorised, plain.memorisation.memorised)
+        for cell, plain in against_none(results.cells)
+        if cell.memorisation and plain.memorisation
+    ]
+    title = "What augmentation does to wrong labels learnt by heart"
+    return effects(title, "the share of them that is memorised", pairs, falling="good") if pairs else None
+
+
+def label_errors(results: Results) -> Finding | None:
+    """Whether wrong labels are found more often than by chance."""
+    judged = [(cell, *ranking) for cell in results.cells if (ranking := _ranking(cell)) is not None]
+    if not judged:
+        return None
+    found = [one for one in judged if side(one[1], one[2], len(judged)) > 0]
+    if not found:
+        text = f"Average precision lies above chance beyond its interval in none of {counted(len(judged), 'cell')}."
+        return Finding("Wrong labels can't be shown to be found", text, "open")
+    cell, precision, chance = max(found, key=lambda one: one[1].value or 0.0)
+    text = (
+        f"In {len(found)} of {counted(len(judged), 'cell')} average precision lies above chance. Highest: "
+        f"{named(results, cell)}, {with_interval(precision, decimal)}, chance being {decimal(chance)}."
+    )
+    return Finding("Wrong labels can be found", text, "good")
+
+
+def _ranking(cell: Cell) -> tuple[Estimate, float] | None:
+    """Average precision and what it is by chance, where both are known."""
+    errors = cell.label_errors
+    if errors is None or errors.average_precision is None or errors.average_precision.value is None:
+        return None
+    return None if errors.chance is None else (errors.average_precision, errors.chance)
