@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -26,7 +26,7 @@ class PluginRef(_Section):
 
     @property
     def label(self) -> str:
-        """Name and the parameters that were set, such as `label-noise(rate=0.2)`."""
+        """Name and the parameters that were set, such as `symmetric(rate=0.2)`."""
         if not self.params:
             return self.name
         return f"{self.name}({', '.join(f'{key}={value}' for key, value in sorted(self.params.items()))})"
@@ -115,6 +115,111 @@ class Privacy(_Section):
         return self
 
 
+def _switched(value: Any) -> Any:
+    """`true` stands for the measure with its defaults, `false` for none."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
+
+
+#: Names of `fer_audit.robustness.corruptions.KINDS`, which can't be imported here: robustness lies above the grid.
+CorruptionKind = Literal[
+    "gaussian-noise",
+    "shot-noise",
+    "impulse-noise",
+    "gaussian-blur",
+    "defocus-blur",
+    "motion-blur",
+    "jpeg",
+    "pixelation",
+    "contrast",
+    "brightness",
+    "darkness",
+    "side-light",
+    "grey",
+    "fog",
+    "snow",
+    "occluded-eyes",
+    "occluded-mouth",
+    "rotation",
+    "scale",
+    "shift",
+]
+
+Severity = Annotated[int, Field(ge=1, le=5)]
+
+
+class Corruptions(_Section):
+    """Accuracy on corrupted test images."""
+
+    kinds: tuple[CorruptionKind, ...] = Field(get_args(CorruptionKind), min_length=1)
+    severities: tuple[Severity, ...] = Field((1, 2, 3, 4, 5), min_length=1)
+    baseline: str | None = None  #: label of the model that errors are relative to; None for the first of the grid
+    rows: int | None = Field(None, ge=1)  #: of the test split, drawn at random; None for all
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _once(self) -> Corruptions:
+        _refuse_twice("kinds", self.kinds)
+        _refuse_twice("severities", self.severities)
+        return self
+
+
+class Adversarial(_Section):
+    """Accuracy on test images that were changed to be misread."""
+
+    epsilons: tuple[Annotated[float, Field(gt=0, le=255)], ...] = Field((1.0, 2.0, 4.0, 8.0), min_length=1)
+    steps: int = Field(10, ge=1)  #: of PGD
+    rows: int = Field(200, ge=1)  #: of the test split, drawn at random
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _once(self) -> Adversarial:
+        _refuse_twice("epsilons", self.epsilons)
+        return self
+
+
+class BatchInvariance(_Section):
+    """Whether an answer depends on what else is in the batch."""
+
+    rows: int = Field(128, ge=2)
+    seed: int = Field(0, ge=0)
+
+
+class Explanations(_Section):
+    """Heat maps of the utility model, and what they are worth."""
+
+    layer: str | None = None  #: whose map is explained; None for the last one of at least 7x7
+    rows: int = Field(64, ge=1)
+    steps: int = Field(16, ge=2)  #: in which pixels are deleted and inserted
+    seed: int = Field(0, ge=0)
+
+
+class Memorisation(_Section):
+    """What the utility model says of corrupted train rows, epoch by epoch."""
+
+
+class LabelErrors(_Section):
+    """Wrong labels, sought with the privacy models."""
+
+
+def _refuse_twice(field: str, values: Sequence[Any]) -> None:
+    twice = [value for value in values if values.count(value) > 1]
+    if twice:
+        raise ValueError(f"{field} names {twice[0]!r} twice")
+
+
+class Measures(_Section):
+    """What is measured beside accuracy, cost and membership: `true`, or parameters; nothing is by default."""
+
+    memorisation: Annotated[Memorisation | None, BeforeValidator(_switched)] = None
+    label_errors: Annotated[LabelErrors | None, BeforeValidator(_switched)] = None
+    corruptions: Annotated[Corruptions | None, BeforeValidator(_switched)] = None
+    adversarial: Annotated[Adversarial | None, BeforeValidator(_switched)] = None
+    batch_invariance: Annotated[BatchInvariance | None, BeforeValidator(_switched)] = None
+    explanations: Annotated[Explanations | None, BeforeValidator(_switched)] = None
+
+
 class Resources(_Section):
     """What the run may use; nothing here changes a result."""
 
@@ -138,6 +243,7 @@ class Grid(_Section):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
     training: Training = Training()
     privacy: Privacy = Privacy()
+    measures: Measures = Measures()
     resources: Resources = Resources()
     plugins: tuple[str, ...] = ()
     include_images: bool = False
@@ -154,6 +260,17 @@ class Grid(_Section):
             twice = sorted({label for label in labels if labels.count(label) > 1})
             if twice:
                 raise ValueError(f"{field} names {twice[0]!r} twice; each line of the grid is run once")
+        return self
+
+    @model_validator(mode="after")
+    def _known_baseline(self) -> Grid:
+        chosen = self.measures.corruptions.baseline if self.measures.corruptions else None
+        known = [ref.label for ref in self.models]
+        if chosen is not None and chosen not in known:
+            raise ValueError(
+                f"measures.corruptions.baseline must be a model of the grid: {did_you_mean(chosen, known)} "
+                f"Received: {chosen!r}"
+            )
         return self
 
 
@@ -264,6 +381,13 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "training": Training,
         "optimizer": Optimizer,
         "privacy": Privacy,
+        "measures": Measures,
+        "corruptions": Corruptions,
+        "adversarial": Adversarial,
+        "batch_invariance": BatchInvariance,
+        "explanations": Explanations,
+        "memorisation": Memorisation,
+        "label_errors": LabelErrors,
         "resources": Resources,
     }
     if not location:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,14 @@ import numpy.typing as npt
 from fer_audit.attacks.label_attack import Corruption, LabelAttack, LabelContext
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.data.cached import load_through
+from fer_audit.data.codes import NUMBERED
 from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.splits import membership_matrix
 from fer_audit.errors import GridError
-from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
+from fer_audit.grid import NONE, Grid, GridFile, Measures, PluginRef, chain_label
 from fer_audit.models.model import Model
-from fer_audit.plugins import Plugin, Registry
-from fer_audit.specs import PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
+from fer_audit.plugins import Plugin, Registry, package_digest
+from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
 from fer_audit.store import ArtefactName, Store, array_digest
 
 #: Packages whose version can change a weight.
@@ -97,7 +98,8 @@ class Plan:
         wanted: set[ArtefactName] = {("datasets", self.fingerprint)}
         for training in self.trainings.values():
             arrays = [training.spec.rows, training.spec.labels, *training.job.traces]
-            wanted |= {*training.job.artefacts(), *(("arrays", digest) for digest in arrays)}
+            wanted |= {*training.job.artefacts(), *training.job.corrupted()}
+            wanted |= {("arrays", digest) for digest in arrays}
             wanted.add(("costs", cost_key(training.spec.program)))
         return wanted
 
@@ -134,12 +136,14 @@ def _look_up(plan: Plan, store: Store) -> None:
     """Notes what the store has of each training: everything, all but answers, or too little."""
     for key, training in plan.trainings.items():
         job = training.job
-        fitted = all(store.has(*artefact) for artefact in (job.fit, *job.losses()))
+        fitted = all(store.has(*artefact) for artefact in job.along_the_way())
         answered = all(store.has(*artefact) for artefact in job.answers())
-        if fitted and answered:
+        unmeasured = [m for m, name in zip(job.measures, job.measured(), strict=True) if not store.has(*name)]
+        if fitted and answered and not unmeasured:
             plan.done.add(key)
         # Answers can be had from the weights; losses along the way only by training again.
-        plan.trainings[key] = replace(training, fitted=fitted)
+        measured = sum(images_of(measure, len(plan.data.test)) for measure in unmeasured)
+        plan.trainings[key] = replace(training, fitted=fitted, measured=measured)
 
 
 class _Plugins:
@@ -179,17 +183,18 @@ def _add_cells(plan: Plan, plugins: _Plugins, store: Store) -> None:
     shared = _Shared(plan, store)
     for seed in grid.seeds:
         keep = None
-        if plan.attacks:
+        if plan.attacks or grid.measures.label_errors:
             keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.units, seed)
         for attack_ref in grid.attacks.labels:
-            labels = _given_labels(data, plugins, attack_ref, seed)
+            labels = _given_labels(plan, plugins, attack_ref, seed)
             for model, chain in itertools.product(grid.models, grid.augmentations):
                 identities = tuple(plugins.identity("augmentation", ref) for ref in chain)
                 line = Line(model, chain, attack_ref, seed, plugins.identity("model", model), identities)
                 plan.cells.append(shared.cell(line, labels, keep))
 
 
-def _given_labels(data: FaceData, plugins: _Plugins, ref: PluginRef, seed: int) -> Labels:
+def _given_labels(plan: Plan, plugins: _Plugins, ref: PluginRef, seed: int) -> Labels:
+    data = plan.data
     true = np.asarray(data.pool.labels)
     if ref.name == NONE:
         if ref.params:
@@ -198,7 +203,17 @@ def _given_labels(data: FaceData, plugins: _Plugins, ref: PluginRef, seed: int) 
     attack = cast("LabelAttack", plugins.create("label-attack", ref))
     # Seeded by name, not by parameters: a higher rate then corrupts the rows of the lower one and more.
     rng = np.random.default_rng([seed, zlib.crc32(ref.name.encode())])
-    context = LabelContext(classes=data.classes, rng=rng, images=data.pool.images, names=data.pool.names)
+    context = LabelContext(
+        classes=data.classes,
+        rng=rng,
+        images=data.pool.images,
+        names=data.pool.names,
+        subjects=data.pool.units,
+        base=plan.file.base,
+        test_names=data.test.names,
+        test_labels=np.asarray(data.test.labels),
+        codes=NUMBERED,
+    )
     corruption = attack(true, context)
     return Labels(corruption.labels, corruption, attack)
 
@@ -215,13 +230,15 @@ class _Shared:
         self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
+        self._measures = measure_specs(plan.grid.measures, plan.data)
 
     def cell(self, line: Line, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
         """The planned cell, its trainings added to the plan."""
         title = " · ".join((line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"))
         everything = np.arange(len(self._plan.data.pool))
         spec = self._spec(line, labels, everything, number=0, follow_test=True)
-        utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), traces=())
+        wanted = {"follow_pool": self._follows(labels), "measures": self._measures}
+        utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), **wanted)
         queries, traces = self._plan.grid.privacy.queries, self._traces(labels)
         privacy = []
         halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
@@ -271,16 +288,16 @@ class _Shared:
         wanted = self._plan.grid.privacy.loss_trace or any(attack.needed().loss_trace for attack in self._plan.attacks)
         return (self._store.write_array(labels.given),) if wanted else ()
 
-    def _add(
-        self, spec: TrainingSpec, title: str, rows: int, *, queries: tuple[str, ...], traces: tuple[str, ...]
-    ) -> str:
+    def _follows(self, labels: Labels) -> bool:
+        """Whether what the utility model says of corrupted rows is followed epoch by epoch."""
+        return self._plan.grid.measures.memorisation is not None and bool(
+            labels.corruption and labels.corruption.corrupted.any()
+        )
+
+    def _add(self, spec: TrainingSpec, title: str, rows: int, *, queries: tuple[str, ...], **wanted: Any) -> str:
         """Adds a training to the plan, or what is wanted of it to one that is there already; returns its key."""
         job = TrainingJob(
-            training=spec,
-            queries=queries,
-            pool=self._pool_images,
-            population=self._population_images,
-            traces=traces,
+            training=spec, queries=queries, pool=self._pool_images, population=self._population_images, **wanted
         )
         key = spec.key
         known = self._plan.trainings.get(key)
@@ -290,6 +307,42 @@ class _Shared:
         title = title if known is None else known.title
         self._plan.trainings[key] = Training(job, key, title, rows, asked)
         return key
+
+
+def measure_specs(measures: Measures, data: FaceData) -> tuple[MeasureSpec, ...]:
+    """What a worker is asked to measure on the weights of every utility model."""
+    specs = []
+    robustness = package_digest("fer_audit.robustness")
+    if measures.corruptions is not None:
+        shared = measures.corruptions.model_dump(mode="json", include={"severities", "rows", "seed"})
+        # Each kind apart, so that one more is all that a changed grid measures.
+        each = ({"corruption": kind, **shared} for kind in measures.corruptions.kinds)
+        specs += [MeasureSpec(kind="corruption", params=params, source=robustness) for params in each]
+    if measures.adversarial is not None:
+        params = measures.adversarial.model_dump(mode="json")
+        specs.append(MeasureSpec(kind="adversarial", params=params, source=robustness))
+    if measures.batch_invariance is not None:
+        params = measures.batch_invariance.model_dump(mode="json")
+        specs.append(MeasureSpec(kind="batch-invariance", params=params, source=robustness))
+    if measures.explanations is not None:
+        # The key of a training holds the test images, but not where their expressive regions are.
+        masks = None if data.test.masks is None else array_digest(np.asarray(data.test.masks))
+        params = {**measures.explanations.model_dump(mode="json"), "masks": masks}
+        specs.append(MeasureSpec(kind="explanation", params=params, source=package_digest("fer_audit.explain")))
+    return tuple(specs)
+
+
+def images_of(measure: MeasureSpec, test_rows: int) -> int:
+    """Images that a network answers for, roughly, where a test split of `test_rows` rows is measured on."""
+    params = measure.params
+    rows = int(min(params["rows"] or test_rows, test_rows))
+    if measure.kind == "corruption":
+        return rows * len(params["severities"])
+    if measure.kind == "adversarial":  # with gradients
+        return rows * len(params["epsilons"]) * (1 + int(params["steps"])) * _ASKED_PER_TRAINED
+    if measure.kind == "explanation":  # insertion and deletion by heat and by chance, and the maps
+        return rows * (4 * int(params["steps"]) + 4)
+    return 8 * rows  # in batches twice, and one by one, which costs more
 
 
 def _derived_seed(seed: int, number: int) -> int:
@@ -307,6 +360,7 @@ def seconds_left(trainings: Iterable[Training], rates: dict[str, Rate], workers:
         if training.fitted:
             # The time of a whole training, from which rates are measured, holds that of its answers already.
             busy += training.asked / (_ASKED_PER_TRAINED * rate.images_per_second)
+        busy += training.measured / (_ASKED_PER_TRAINED * rate.images_per_second)
         if training.spec.program.key not in started:
             started.add(training.spec.program.key)
             busy += rate.start_seconds * workers

@@ -106,6 +106,19 @@ class ImageSizes(_Record):
     grey: float  #: share of images without colour
 
 
+class LayerCost(_Record):
+    """What one call of a layer costs; weights are counted at the first call."""
+
+    name: str
+    kind: str  #: class of the layer
+    output_shape: list[int | None]  #: without the batch
+    params_total: int
+    params_trainable: int
+    macs: int
+    flops: int
+    activation_bytes: int  #: of what the call returns
+
+
 class Cost(_Record):
     """What a model costs; FLOPs are 2 x MACs of convolution and dense layers."""
 
@@ -118,15 +131,24 @@ class Cost(_Record):
     reference_size: int  #: the size at which published figures are counted
     reference_macs: int
     reference_flops: int
+    tf_profiler: int | None = None  #: float operations, TensorFlow profiler
+    keras_flops: int | None = None  #: the same with batch norms and maxima
+    fvcore: int | None = None  #: MACs, and 2 for each element of a batch norm
+    activation_peak_bytes: int | None = None  #: alive at once, in inference on one image
+    activation_output_bytes: int | None = None  #: of all layers together, as training keeps them
+    keras_file_bytes: int | None = None  #: of the `.keras` file; None where Keras can't save the network
+    layers: list[LayerCost] = []  #: in running order; they add up to the totals
 
 
 class Latency(_Record):
-    """Wall time of one image at batch 1, measured on the machine of the run."""
+    """Wall time of calls with `batch` images, on one thread of the machine of the run."""
 
     model: str
     image_size: int
-    p50_ms: float
+    batch: int = 1
+    p50_ms: float  #: of a call
     p95_ms: float
+    images_per_s: float | None = None
     runs: int
 
 

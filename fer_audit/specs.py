@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,8 +16,11 @@ TRAINING_SCHEMA = 2
 #: Raised by hand whenever a query, or the way that a network is asked, changes what it answers.
 SIGNALS_SCHEMA = 1
 
-#: Raised by hand whenever the way that costs are counted changes.
-COUNTING_SCHEMA = 1
+#: Raised by hand whenever a worker measures in another way; the code that it measures with has digests.
+MEASURES_SCHEMA = 1
+
+#: Raised by hand whenever the way that costs are counted, or speeds are measured, changes.
+COUNTING_SCHEMA = 2
 
 
 class _Spec(BaseModel):
@@ -85,6 +88,14 @@ class TrainingSpec(_Spec):
         return f"{self.program.model.name} · {chain} · {self.epochs} epochs · {learnt} · seed {self.seed}"
 
 
+class MeasureSpec(_Spec):
+    """Something that is measured on the weights of a training."""
+
+    kind: Literal["corruption", "adversarial", "batch-invariance", "explanation"]
+    params: dict[str, Any]
+    source: str  #: digest of the code that it is measured with
+
+
 class TrainingJob(_Spec):
     """What a worker is asked for: a training, and what is to be read of it beside its weights."""
 
@@ -93,6 +104,8 @@ class TrainingJob(_Spec):
     pool: str  #: digest of the images of the pool
     population: str  #: digest of the images of the population
     traces: tuple[str, ...] = ()  #: addresses of int64 (N,), pool labels whose losses are followed epoch by epoch
+    follow_pool: bool = False  #: whether predictions on the pool are kept epoch by epoch
+    measures: tuple[MeasureSpec, ...] = ()
 
     @property
     def fit(self) -> ArtefactName:
@@ -112,15 +125,44 @@ class TrainingJob(_Spec):
         """Kind and key of the losses against the labels with that digest."""
         return "traces", trace_key(self.training.key, labels, self.pool)
 
+    def followed(self) -> list[ArtefactName]:
+        """Kind and key of the artefact with the predictions along the way, if it is wanted."""
+        return [("predictions", predictions_key(self.training.key, self.pool))] if self.follow_pool else []
+
+    def along_the_way(self) -> list[ArtefactName]:
+        """Kind and key of everything that can only be had while the network learns."""
+        return [self.fit, *self.losses(), *self.followed()]
+
+    def measured(self) -> list[ArtefactName]:
+        """Kind and key of the artefacts with what is measured, one a measure."""
+        return [("measures", measure_key(self.training.key, measure)) for measure in self.measures]
+
+    def corrupted(self) -> list[ArtefactName]:
+        """Kind and key of the artefacts with the corrupted test images that are measured on."""
+        training = self.training
+        return [
+            ("corrupted", corrupted_key(training.test_pixels, measure, training.versions))
+            for measure in self.measures
+            if measure.kind == "corruption"
+        ]
+
     def artefacts(self) -> list[ArtefactName]:
-        """Kind and key of everything that the job leaves in the store."""
-        return [self.fit, *self.answers(), *self.losses()]
+        """Kind and key of everything that the job leaves in the store for the results."""
+        return [*self.along_the_way(), *self.answers(), *self.measured()]
 
     def joined(self, other: TrainingJob) -> TrainingJob:
         """The job with what `other`, a job for the same training, wants besides."""
         queries = dict.fromkeys((*self.queries, *other.queries))
         traces = dict.fromkeys((*self.traces, *other.traces))
-        return self.model_copy(update={"queries": tuple(queries), "traces": tuple(traces)})
+        measures = (*self.measures, *(measure for measure in other.measures if measure not in self.measures))
+        return self.model_copy(
+            update={
+                "queries": tuple(queries),
+                "traces": tuple(traces),
+                "follow_pool": self.follow_pool or other.follow_pool,
+                "measures": measures,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -132,6 +174,7 @@ class Training:
     title: str
     rows: int
     asked: int  #: images that it is asked about
+    measured: int = 0  #: images that it is asked about by measures that are not in the store
     fitted: bool = False  #: whether the weights are in the store, and only answers are missing
 
     @property
@@ -153,6 +196,21 @@ def signals_key(training: str, query: str, asked: tuple[str, str]) -> str:
 def trace_key(training: str, labels: str, asked: str) -> str:
     """The key of losses, epoch by epoch, on the images with the digest `asked` against the labels with theirs."""
     return content_key(["trace", SIGNALS_SCHEMA, training, labels, asked])
+
+
+def predictions_key(training: str, asked: str) -> str:
+    """The key of predictions, epoch by epoch, on the images with the digest `asked`."""
+    return content_key(["predictions", SIGNALS_SCHEMA, training, asked])
+
+
+def measure_key(training: str, measure: MeasureSpec) -> str:
+    """The key of what `measure` finds on the model of `training`, whose own key holds the test split."""
+    return content_key(["measure", MEASURES_SCHEMA, training, measure.model_dump(mode="json")])
+
+
+def corrupted_key(pixels: str, measure: MeasureSpec, versions: dict[str, str]) -> str:
+    """The key of the test images with the digest `pixels`, corrupted as `measure` says."""
+    return content_key(["corrupted", pixels, measure.model_dump(mode="json"), versions])
 
 
 def cost_key(program: ProgramSpec) -> str:

@@ -19,7 +19,7 @@ from fer_audit.store import DAMAGED, FAILURES, LOCK, LOGS, MANIFEST, TEMPORARY, 
 RESERVED = frozenset({TEMPORARY, DAMAGED, FAILURES, LOGS})
 
 #: Kinds that are there for the sake of grids alone. What is of another kind stays as long as all that it was made from.
-GRID_KINDS = frozenset({"arrays", "datasets", "trainings", "signals", "traces"})
+GRID_KINDS = frozenset({"arrays", "corrupted", "datasets", "measures", "predictions", "signals", "traces", "trainings"})
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 

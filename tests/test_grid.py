@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fer_audit.errors import GridError
 from fer_audit.grid import chain_label, read_grid
+from fer_audit.robustness.corruptions import KINDS
 
 SMALL = """
 dataset: synthface
@@ -69,6 +70,18 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         (SMALL + "seeds: [1, 1]\n", r"seeds names '1' twice"),
         (SMALL + "augmentations: [[none, mixup]]\n", r"can't hold 'none'"),
         (SMALL + "models: [ghostface]\n", r"the key 'models' appears twice"),
+        (
+            SMALL + "measures: {corruption: true}\n",
+            r"unknown field 'corruption' in measures: did you mean 'corruptions'"[:40],
+        ),
+        (SMALL + "measures: {corruptions: {kind: []}}\n", r"'kind' in measures.corruptions: did you mean 'kinds'"),
+        (SMALL + "measures: {corruptions: {kinds: [jpg]}}\n", r"measures.corruptions.kinds.0: .*Received: 'jpg'"),
+        (SMALL + "measures: {corruptions: {severities: [6]}}\n", r"measures.corruptions.severities.0: .*Received: 6"),
+        (SMALL + "measures: {corruptions: {severities: [1, 1]}}\n", r"measures.corruptions: severities names 1 twice"),
+        (SMALL + "measures: {corruptions: {baseline: ghostfac}}\n", r"baseline must be a model .*mean 'ghostface'"),
+        (SMALL + "measures: {adversarial: {epsilons: [0]}}\n", r"measures.adversarial.epsilons.0: .*Received: 0"),
+        (SMALL + "measures: {adversarial: yes please}\n", r"measures.adversarial: .*Received: 'yes please'"),
+        (SMALL + "measures: {explanations: {rows: 0}}\n", r"measures.explanations.rows: .*Received: 0"),
         (SMALL + "resources: {workers: 0}\n", r"at least 1"),
         (SMALL + "resources: {workers: many}\n", r"resources.workers"),
         ("models: [ghostface]\n", r"the field 'dataset' is missing"),
@@ -86,6 +99,17 @@ def test_each_mistake_is_one_sentence(tmp_path, text, said):
     with pytest.raises(GridError, match=said) as error:
         read(tmp_path, text)
     assert "\n" not in str(error.value)
+
+
+def test_measures_are_switched_on_by_a_word_or_by_parameters(tmp_path):
+    measures = read(
+        tmp_path, SMALL + "measures: {corruptions: true, adversarial: {steps: 3}, explanations: false}"
+    ).grid.measures
+    assert measures.corruptions.severities == (1, 2, 3, 4, 5)
+    assert measures.corruptions.kinds == KINDS
+    assert measures.adversarial.steps == 3
+    assert measures.explanations is None
+    assert measures.memorisation is None
 
 
 def test_a_missing_file_and_a_binary_file(tmp_path):

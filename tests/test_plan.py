@@ -16,7 +16,7 @@ BASE = {
     "dataset": {"name": "toy"},
     "models": ["net"],
     "augmentations": ["none", "mixup"],
-    "attacks": {"labels": ["none", {"name": "label-noise", "params": {"rate": 0.3}}], "membership": ["loss-threshold"]},
+    "attacks": {"labels": ["none", {"name": "symmetric", "params": {"rate": 0.3}}], "membership": ["loss-threshold"]},
     "seeds": [0],
     "training": {"image_size": 16, "epochs": 2, "batch_size": 8},
     "privacy": {"references": 4},
@@ -151,8 +151,8 @@ def test_cells_and_trainings_are_counted(workshop):
     assert [cell.id for cell in plan.cells] == [
         "net/none/none/seed0",
         "net/mixup/none/seed0",
-        "net/none/label-noise(rate=0.3)/seed0",
-        "net/mixup/label-noise(rate=0.3)/seed0",
+        "net/none/symmetric(rate=0.3)/seed0",
+        "net/mixup/symmetric(rate=0.3)/seed0",
     ]
     assert len(plan.trainings) == 4 * (1 + 4)
     assert len(plan.programs) == 1
@@ -175,7 +175,7 @@ def test_without_membership_attacks_only_utility_models_are_trained(workshop):
 
 
 def test_cells_with_the_same_training_share_it(workshop):
-    attacks = {"labels": ["none", {"name": "label-noise", "params": {"rate": 0}}]}
+    attacks = {"labels": ["none", {"name": "symmetric", "params": {"rate": 0}}]}
     plan = workshop.plan(attacks=attacks, augmentations=["none"])
     assert len(plan.cells) == 2
     assert len(plan.trainings) == 1
@@ -222,8 +222,8 @@ RELATED = {
     "the batch size": ({"training": {**BASE["training"], "batch_size": 4}}, lambda title: True),
     "the seed": ({"seeds": [1]}, lambda title: True),
     "the noise rate": (
-        {"attacks": {**BASE["attacks"], "labels": ["none", {"name": "label-noise", "params": {"rate": 0.9}}]}},
-        lambda title: "label-noise" in title,
+        {"attacks": {**BASE["attacks"], "labels": ["none", {"name": "symmetric", "params": {"rate": 0.9}}]}},
+        lambda title: "symmetric" in title,
     ),
     "a parameter of an augmentation": (
         {"augmentations": ["none", {"name": "mixup", "params": {"alpha": 0.9}}]},
@@ -386,6 +386,67 @@ def test_losses_along_the_way_need_the_training_again(workshop):
     assert all("utility" not in training.title for training in plan.missing)
 
 
+ALL_MEASURES = {
+    "memorisation": True,
+    "label_errors": True,
+    "corruptions": {"kinds": ["jpeg", "grey"], "severities": [1, 5]},
+    "adversarial": True,
+    "batch_invariance": True,
+    "explanations": True,
+}
+
+
+def test_measures_change_no_training_and_are_taken_on_stored_weights(workshop):
+    before = workshop.plan()
+    for training in before.missing:
+        finish(workshop.store, training, "trainings", "signals")
+    measures = {name: value for name, value in ALL_MEASURES.items() if name != "memorisation"}
+    after = workshop.plan(measures=measures)
+    assert after.trainings.keys() == before.trainings.keys()
+    assert {training.title.rpartition(" · ")[2] for training in after.missing} == {"utility"}
+    for training in after.missing:
+        kinds = [measure.kind for measure in training.job.measures]
+        assert kinds == ["corruption", "corruption", "adversarial", "batch-invariance", "explanation"]
+        assert training.fitted
+        assert training.images == 0 < training.measured
+    for training in after.missing:
+        finish(workshop.store, training, "measures")
+    assert not workshop.plan(measures=measures).missing
+
+
+def test_one_more_kind_of_corruption_is_all_that_is_measured_anew(workshop):
+    names = [
+        {name for training in workshop.plan(measures={"corruptions": {"kinds": kinds}}).missing
+         for name in training.job.measured()}
+        for kinds in (["jpeg"], ["jpeg", "grey"])
+    ]  # fmt: skip
+    assert len(names[0]) * 2 == len(names[1])
+    assert names[0] < names[1]
+
+
+def test_predictions_along_the_way_are_followed_where_labels_are_corrupted(workshop):
+    for training in workshop.plan().missing:
+        finish(workshop.store, training, "trainings", "signals")
+    plan = workshop.plan(measures={"memorisation": True})
+    assert len(plan.missing) == 2
+    for training in plan.missing:
+        assert "symmetric" in training.title
+        assert "utility" in training.title
+        assert not training.fitted
+
+
+def test_wrong_labels_are_sought_with_references_even_where_nobody_attacks(workshop):
+    plan = workshop.plan(attacks={"labels": ["none"]}, measures={"label_errors": True})
+    assert all(len(cell.privacy) == 4 for cell in plan.cells)
+
+
+def test_all_that_is_measured_is_wanted(workshop):
+    wanted = workshop.plan(measures=ALL_MEASURES).wanted()
+    kinds = {"arrays", "corrupted", "costs", "datasets", "measures", "predictions", "signals", "trainings"}
+    assert {kind for kind, _ in wanted} == kinds
+    assert sum(kind == "corrupted" for kind, _ in wanted) == 2  # all models are asked about the same images
+
+
 NEEDY = '''
 from fer_audit.attacks.membership_attack import MembershipAttack, Needs
 
@@ -438,7 +499,7 @@ def test_a_plugin_that_raises_while_planning_is_named_with_its_place(workshop):
         ({"models": ["ghostfac"]}, PluginError, "did you mean 'ghostface'"),
         ({"augmentations": ["mixupp"]}, PluginError, "did you mean 'mixup'"),
         ({"attacks": {"membership": ["loss-thresold"]}}, PluginError, "did you mean 'loss-threshold'"),
-        ({"attacks": {"labels": [{"name": "label-noise", "params": {"rate": 2}}]}}, PluginError, "rate"),
+        ({"attacks": {"labels": [{"name": "symmetric", "params": {"rate": 2}}]}}, PluginError, "rate"),
         ({"attacks": {"labels": [{"name": "none", "params": {"rate": 2}}]}}, GridError, "takes no parameters"),
         ({"dataset": "synthfac"}, PluginError, "did you mean 'synthface'"),
         ({"plugins": ["absent"]}, PluginError, "does not exist"),

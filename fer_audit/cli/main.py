@@ -16,6 +16,7 @@ COMMANDS = {
     "data": "look at a dataset: counts, copies, and whether its splits can be trusted",
     "prepare": "find, align and crop the faces of a dataset",
     "doctor": "check the environment, and say how to mend what is wrong",
+    "cost": "count what models cost, and check a claimed saving",
     "attack": "attack what models answered, whoever trained them, and write the report",
     "report": "write the report again from finished results",
     "list": "show the plug-ins and their parameters",

@@ -8,17 +8,16 @@ their layers' classes, so that nothing here imports Keras.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fer_audit.errors import PluginError
-
-Shape = tuple[int, ...]
+from fer_audit.metrics.activations import tensor_bytes
+from fer_audit.metrics.graph import Call, Shape, ancestors, read_graph
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,31 @@ class ComputeCount:
         return 2 * self.macs
 
 
-class Latency(NamedTuple):
-    """Milliseconds for one image: the median and the 95th percentile of `runs` calls."""
+@dataclass(frozen=True)
+class LayerCost:
+    """The cost of one call in a network's graph, of one image."""
 
+    name: str  #: with the models that it lies in, such as `body/conv`
+    kind: str  #: the layer's class, or the operation's
+    output_shape: Shape  #: of the first output, without the batch
+    params_total: int  #: of weights that no earlier call has: a layer called twice has its weights once
+    params_trainable: int
+    macs: int
+    activation_bytes: int  #: of all outputs
+
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-accumulate."""
+        return 2 * self.macs
+
+
+class Speed(NamedTuple):
+    """Wall time of calls with `batch` images: milliseconds a call, and images a second over all `runs` calls."""
+
+    batch: int
     p50_ms: float
     p95_ms: float
+    images_per_s: float
     runs: int
 
 
@@ -48,24 +67,63 @@ def count(model: Any) -> ComputeCount:
 
     A custom layer with kernels of its own declares `macs(input_shape) -> int`; raises PluginError where it does not.
     """
-    return ComputeCount(_size(model.weights), _size(model.trainable_weights), _model_macs(model))
+    macs = sum(_call_macs(call) for call in read_graph(model).calls)
+    return ComputeCount(_size(model.weights), _size(model.trainable_weights), macs)
 
 
-def measure_latency(
-    model: Callable[[Any], Any], image_shape: Sequence[int], runs: int = 50, warmup: int = 5
-) -> Latency:
-    """Times `runs` calls of `model` on one random uint8 image (1, H, W, C), after `warmup` calls that don't count."""
-    if runs < 1:
-        raise ValueError(f"expected runs >= 1, got {runs}")
-    image = np.random.default_rng(0).integers(0, 256, (1, *image_shape), dtype=np.uint8)
-    milliseconds = [_milliseconds(model, image) for _ in range(warmup + runs)][warmup:]
+def layers(model: Any) -> list[LayerCost]:
+    """The cost of every call in the graph of a built Keras `model`, in running order; their sums are `count(model)`.
+
+    Weights that no call of the graph has make up a last entry. Raises PluginError as `count` does, and for a network
+    that leaves the size of its images open.
+    """
+    trainable = {id(weight) for weight in model.trainable_weights}
+    waiting = {id(weight): weight for weight in model.weights}
+    costs = []
+    for call in read_graph(model).calls:
+        own = [waiting.pop(id(weight)) for weight in getattr(call.layer, "weights", ()) if id(weight) in waiting]
+        costs.append(
+            LayerCost(
+                name=call.path,
+                kind=type(call.layer).__name__,
+                output_shape=call.outputs[0].shape[1:],
+                params_total=_size(own),
+                params_trainable=_size([weight for weight in own if id(weight) in trainable]),
+                macs=_call_macs(call),
+                activation_bytes=sum(tensor_bytes(tensor) for tensor in call.outputs),
+            )
+        )
+    if waiting:
+        rest = list(waiting.values())
+        trained = [weight for weight in rest if id(weight) in trainable]
+        costs.append(LayerCost("(outside the graph)", type(model).__name__, (), _size(rest), _size(trained), 0, 0))
+    return costs
+
+
+def fvcore(model: Any) -> int:
+    """MACs, and 2 for each element that a batch normalisation returns: how fvcore counts (and calls it flops)."""
+    calls = read_graph(model).calls
+    norms = [call for call in calls if "BatchNormalization" in ancestors(call.layer)]
+    elements = sum(_fixed(call.layer, call.outputs[0].shape[1:]) for call in norms)
+    return sum(_call_macs(call) for call in calls) + 2 * elements
+
+
+def measure_speed(
+    model: Callable[[Any], Any], image_shape: Sequence[int], *, batch: int, runs: int = 50, warmup: int = 5
+) -> Speed:
+    """Times `runs` calls of `model` on random uint8 images (batch, H, W, C), after `warmup` that don't count."""
+    for name, value in (("runs", runs), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"expected {name} >= 1, got {value}")
+    images = np.random.default_rng(0).integers(0, 256, (batch, *image_shape), dtype=np.uint8)
+    milliseconds = [_milliseconds(model, images) for _ in range(warmup + runs)][warmup:]
     p50, p95 = np.percentile(milliseconds, [50, 95])
-    return Latency(float(p50), float(p95), runs)
+    return Speed(batch, float(p50), float(p95), 1000 * batch / float(np.mean(milliseconds)), runs)
 
 
-def _milliseconds(model: Callable[[Any], Any], image: Any) -> float:
+def _milliseconds(model: Callable[[Any], Any], images: Any) -> float:
     start = time.perf_counter()
-    np.asarray(model(image))  # an accelerator's result counts once it is here
+    np.asarray(model(images))  # an accelerator's result counts once it is here
     return 1000 * (time.perf_counter() - start)
 
 
@@ -73,34 +131,18 @@ def _size(weights: Sequence[Any]) -> int:
     return sum(prod(weight.shape) for weight in weights)
 
 
-def _model_macs(model: Any) -> int:
-    return sum(_layer_macs(layer, received, returned) for layer, received, returned in _calls(model))
-
-
-def _calls(model: Any) -> Iterator[tuple[Any, Shape, Shape]]:
-    """Every call of a layer in the graph of `model`, with the shapes of its first input and first output."""
-    # A Sequential keeps its graph in a functional model inside; a network without a graph can't be walked.
-    graph = getattr(model, "_functional", None) or model
-    if not hasattr(graph, "_nodes_by_depth"):
-        raise PluginError(
-            f"network {model.name!r} has no graph to count; build it with keras.Model(inputs, outputs) or declare "
-            f"'macs(input_shape) -> int' on its class"
-        )
-    for node in chain.from_iterable(graph._nodes_by_depth.values()):
-        if node.input_tensors:
-            yield node.operation, tuple(node.input_tensors[0].shape), tuple(node.output_tensors[0].shape)
+def _call_macs(call: Call) -> int:
+    return _layer_macs(call.layer, call.inputs[0].shape, call.outputs[0].shape)
 
 
 def _layer_macs(layer: Any, received: Shape, returned: Shape) -> int:
     if callable(getattr(layer, "macs", None)):
         return int(layer.macs(received))
-    ancestors = {cls.__name__ for cls in type(layer).__mro__}
+    classes = ancestors(layer)
     for name, formula in _FORMULAS.items():
-        if name in ancestors:
+        if name in classes:
             return formula(layer, received, returned)
-    if "Model" in ancestors:
-        return _model_macs(layer)
-    return _no_macs(layer, ancestors)
+    return _no_macs(layer, classes)
 
 
 def _convolution(layer: Any, received: Shape, returned: Shape) -> int:
@@ -146,10 +188,10 @@ _FORMULAS: dict[str, Callable[[Any, Shape, Shape], int]] = {
 }
 
 
-def _no_macs(layer: Any, ancestors: set[str]) -> int:
+def _no_macs(layer: Any, classes: set[str]) -> int:
     """Zero, unless the layer has kernels that would go uncounted."""
     weights = getattr(layer, "weights", ())
-    if "PReLU" not in ancestors and any(len(weight.shape) > 1 for weight in weights):
+    if "PReLU" not in classes and any(len(weight.shape) > 1 for weight in weights):
         raise PluginError(
             f"layer {layer.name!r} ({type(layer).__name__}) has kernels whose MACs are unknown; declare "
             f"'macs(input_shape) -> int' on its class"

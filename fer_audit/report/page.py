@@ -20,6 +20,7 @@ from fer_audit.report.batch_invariance import batch_invariance_table
 from fer_audit.report.charts.chart import Chart, Variant
 from fer_audit.report.corrupted_rows import corrupted_rows_table
 from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
+from fer_audit.report.cost import cost_table, layer_tables, speed_table
 from fer_audit.report.explanations import explanations_table
 from fer_audit.report.exposure import exposure_table
 from fer_audit.report.findings import findings
@@ -68,6 +69,7 @@ def page_html(results: Results, run: RunRecord | None, shown: list[Picture], she
         findings=findings(results),
         charts=parts,
         tables=_tables(results, run),
+        layers=layer_tables(results),
         pictures=shown,
         galleries=shelves,
         cut_galleries={kind: _cut_galleries(results, kind, len(found)) for kind, found in shelves.items()},
@@ -106,7 +108,8 @@ def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
         canaries_table(results, DETAILED),
         exposure_table(results, DETAILED),
         tables.memorisation_table(results),
-        tables.cost_table(results, run),
+        cost_table(results),
+        speed_table(results, run),
         tables.splits_table(results.dataset),
         checks.copies_table(results.dataset.hygiene),
         checks.blind_table(results.dataset.hygiene),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fer_audit.report.cost import milliseconds, speeds_of
 from fer_audit.report.naming import answers_only, attack_name, labels_name, several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal, loss, percent, share, short, signed
 from fer_audit.report.strongest import strongest_attack
@@ -65,7 +66,7 @@ _EPSILON = (
 def cells_table(results: Results, run: RunRecord | None) -> Table:
     """Every cell of the grid with its main numbers."""
     costs = {cost.model: cost for cost in results.costs}
-    speeds = {speed.model: speed for speed in run.latencies} if run else {}
+    speeds = speeds_of(run, batch=1)
     scales = _Scales(results)
     rows = [_cell_row(cell, costs.get(cell.model), speeds.get(cell.model), scales) for cell in results.cells]
     return _lean(results, Table("cells", "All cells of the grid", _CELL_COLUMNS, tuple(rows), tools=True))
@@ -108,8 +109,8 @@ def _cell_row(cell: Cell, cost: Cost | None, speed: Latency | None, scales: _Sca
         count(cost.params_total if cost else None),
         number(cost.macs if cost else None, short),
         number(cost.flops if cost else None, short),
-        number(speed.p50_ms if speed else None, _milliseconds),
-        number(speed.p95_ms if speed else None, _milliseconds),
+        number(speed.p50_ms if speed else None, milliseconds),
+        number(speed.p95_ms if speed else None, milliseconds),
     )
 
 
@@ -120,10 +121,6 @@ def _auc(cell: Cell) -> Estimate | None:
 
 def _identity(cell: Cell) -> tuple[Entry, Entry, Entry, Entry]:
     return words(cell.model), words(cell.augmentation), words(labels_name(cell)), number(cell.seed, _plain)
-
-
-def _milliseconds(value: float) -> str:
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _plain(value: float) -> str:
@@ -206,41 +203,6 @@ def _memorisation(privacy: Privacy) -> tuple[Entry, ...]:
 
 def _train_accuracy(cell: Cell) -> Entry:
     return number(cell.utility.train_accuracy if cell.utility else None, percent)
-
-
-def cost_table(results: Results, run: RunRecord | None) -> Table:
-    """What each model costs, in MACs and in FLOPs."""
-    size = results.dataset.image_size
-    reference = results.costs[0].reference_size if results.costs else 224
-    columns = (
-        Column("Model", numeric=False),
-        Column("Parameters"),
-        Column("trainable"),
-        Column(f"MACs at {size} px"),
-        Column(f"FLOPs at {size} px", "2 \u00d7 MACs"),
-        Column(f"MACs at {reference} px", "the size at which published figures are counted"),
-        Column(f"FLOPs at {reference} px", "2 \u00d7 MACs"),
-        Column("p50 ms", "median latency of one image, batch 1"),
-        Column("p95 ms"),
-    )
-    speeds = {speed.model: speed for speed in run.latencies} if run else {}
-    most = max((cost.macs for cost in results.costs), default=0) or 1
-    rows = [_cost_row(cost, speeds.get(cost.model), most) for cost in results.costs]
-    return Table("cost", "Cost of one image", columns, tuple(rows))
-
-
-def _cost_row(cost: Cost, speed: Latency | None, most: int) -> tuple[Entry, ...]:
-    return (
-        words(cost.model),
-        count(cost.params_total),
-        count(cost.params_trainable),
-        Entry(short(cost.macs), cost.macs, f"{cost.macs:,}", Bar(0, round(cost.macs / most, 3), 0)),
-        Entry(short(cost.flops), cost.flops, f"{cost.flops:,}"),
-        Entry(short(cost.reference_macs), cost.reference_macs, f"{cost.reference_macs:,}"),
-        Entry(short(cost.reference_flops), cost.reference_flops, f"{cost.reference_flops:,}"),
-        number(speed.p50_ms if speed else None, _milliseconds),
-        number(speed.p95_ms if speed else None, _milliseconds),
-    )
 
 
 def splits_table(data: DatasetSummary) -> Table:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ from fer_audit.results import (
     Utility,
 )
 from fer_audit.runner.dataset import summarised
+from fer_audit.runner.galleries import write_galleries
+from fer_audit.runner.labels import SUSPECTS, find_label_errors, measure_memorisation, noise_curves
+from fer_audit.runner.measured import adversarial_robustness, batch_invariance, corruption_robustness, explanation
 from fer_audit.runner.privacy import measure_privacy, read_answers
 from fer_audit.runner.records import RECORDS, write_records
 from fer_audit.runner.sheets import write_sheets
@@ -51,15 +55,20 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
         old = folder / RECORDS
         shutil.rmtree(old, ignore_errors=True)
         halves = {cell.seed: cell.keep for cell in plan.cells if cell.keep is not None}
+        shutil.rmtree(folder / SUSPECTS, ignore_errors=True)
         hygiene = check_hygiene(plan.data, halves)
         cells = [_collect_cell(plan, store, cell, failures, folder, hygiene) for cell in plan.cells]
+        measured = [cell for cell, found in zip(plan.cells, cells, strict=True) if found.utility is not None]
+        curves, galleries = noise_curves(plan, store, measured), write_galleries(plan, store, measured, folder)
     return Results(
         grid=plan.grid.name,
         include_images=plan.grid.include_images,
         dataset=summarised(plan.dataset, plan.data, plan.grid.training.image_size, hygiene),
         costs=_costs(plan, store),
         cells=cells,
+        noise_curves=curves,
         sheets=write_sheets(plan, folder),
+        galleries=galleries,
         provenance=_provenance(plan),
     )
 
@@ -73,16 +82,21 @@ def _collect_cell(
     status, error = "done", ""
     if failed or absent:
         status, error = ("failed", failures[failed]) if failed else ("missing", "not trained yet")
-    utility = _utility(plan, store, cell) if cell.utility not in failures and absent != cell.utility else None
-    privacy = None
-    if status == "done" and cell.keep is not None:
-        try:
-            privacy = _privacy(plan, store, cell, cell.keep, folder)
-            privacy.invalid = invalid_reason(hygiene, cell.seed)
-        except FerAuditError as problem:
-            status, error = "failed", str(problem)
-        except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
-            status, error = "failed", traceback.format_exc(limit=-8)
+    found: dict[str, Any] = {}
+    try:
+        # The utility model is shown also where a privacy model failed.
+        if _whole(plan, store, cell.utility):
+            found |= _of_utility(plan, store, cell)
+            error = error or _complaint(plan, found)
+            status = "failed" if error and status == "done" else status
+        if not (failed or absent) and cell.keep is not None:
+            found |= _of_references(plan, store, cell, cell.keep, folder)
+            if found["privacy"] is not None:
+                found["privacy"].invalid = invalid_reason(hygiene, cell.seed)
+    except FerAuditError as problem:
+        status, error = "failed", str(problem)
+    except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
+        status, error = "failed", traceback.format_exc(limit=-8)
     return Cell.model_validate(
         {
             "id": cell.id,
@@ -97,21 +111,59 @@ def _collect_cell(
             "corruption": _corruption(cell),
             "status": status,
             "error": error,
-            "utility": utility,
-            "privacy": privacy,
+            **found,
         }
     )
+
+
+def _of_utility(plan: Plan, store: Store, cell: PlannedCell) -> dict[str, Any]:
+    """What is known of the utility model: accuracy, and whatever the grid has measured on it."""
+    predicted = np.load(store.path(*plan.trainings[cell.utility].job.fit) / "test.npy").argmax(axis=1)
+    return {
+        "utility": _utility(plan, store, cell, predicted),
+        "memorisation": measure_memorisation(plan, store, cell) if plan.grid.measures.memorisation else None,
+        "corruptions": corruption_robustness(plan, store, cell, predicted),
+        "adversarial": adversarial_robustness(plan, store, cell, predicted),
+        "batch_invariance": batch_invariance(plan, store, cell),
+        "explanation": explanation(plan, store, cell),
+    }
+
+
+def _complaint(plan: Plan, found: Mapping[str, Any]) -> str:
+    """Why a cell whose models were all trained has failed all the same; empty where it has not."""
+    probed, explained, asked = found["batch_invariance"], found["explanation"], plan.grid.measures.explanations
+    if probed is not None and not probed.passed:
+        return str(probed.explanation)
+    # That a model has nothing to explain is a finding; that the layer named in the grid is not there, a mistake.
+    return str(explained.refused) if explained is not None and asked is not None and asked.layer is not None else ""
+
+
+def _of_references(
+    plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path
+) -> dict[str, Any]:
+    """What is known from the privacy models: leakage, and wrong labels where the grid seeks them."""
+    found: dict[str, Any] = {"privacy": _privacy(plan, store, cell, keep, folder) if plan.attacks else None}
+    if plan.grid.measures.label_errors is not None:
+        found["label_errors"] = find_label_errors(
+            store,
+            plan.data,
+            keep=keep,
+            given=cell.labels.given,
+            jobs=[plan.trainings[key].job for key in cell.privacy],
+            folder=folder,
+            file=f"{SUSPECTS}/{plan.cells.index(cell)}.csv",
+        )
+    return found
 
 
 def _whole(plan: Plan, store: Store, key: str) -> bool:
     return all(store.has(*artefact) for artefact in plan.trainings[key].job.artefacts())
 
 
-def _utility(plan: Plan, store: Store, cell: PlannedCell) -> Utility:
+def _utility(plan: Plan, store: Store, cell: PlannedCell, predicted: npt.NDArray[np.int64]) -> Utility:
     job = plan.trainings[cell.utility].job
     folder = store.path(*job.fit)
     labels = np.asarray(plan.data.test.labels)
-    predicted = np.load(folder / "test.npy").argmax(axis=1)
     fitted = read_answers(store, [job], "pool")[0, :, 0].argmax(axis=1)
     classes = len(plan.data.classes)
     history = json.loads((folder / "history.json").read_text(encoding="utf-8"))
@@ -167,6 +219,7 @@ def _corruption(cell: PlannedCell) -> Corruption | None:
         corrupted_rows=int(corruption.corrupted.sum()),
         matrix=corruption.matrix.tolist(),
         labels_sha256=array_digest(corruption.labels),
+        remarks=list(corruption.remarks),
     )
 
 

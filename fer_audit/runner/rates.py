@@ -33,7 +33,7 @@ class Rates:
         if not event.trained:
             return
         key = event.training.spec.program.key
-        speed = event.training.images / max(event.seconds, 1e-6)
+        speed = event.training.images / max(event.seconds - event.laps.get("measures", 0.0), 1e-6)
         old = self.known.get(key)
         start = event.start_seconds if event.start_seconds > 1 else (old.start_seconds if old else 1.0)
         if old is not None:

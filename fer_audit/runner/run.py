@@ -21,7 +21,7 @@ from fer_audit.runner.collect import collect
 from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
 from fer_audit.runner.progress import progress_for
 from fer_audit.runner.rates import Rates
-from fer_audit.specs import SIGNALS_SCHEMA, ProgramSpec, Training, cost_key
+from fer_audit.specs import COUNTING_SCHEMA, SIGNALS_SCHEMA, ProgramSpec, Training, cost_key
 from fer_audit.store import Store
 
 
@@ -134,17 +134,16 @@ def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
         if not (store.has("latencies", keys[model]) and store.has("costs", cost_key(spec.program)))
     ]
     for program, message in engine.measure_latency(unknown) if unknown else ():
-        measured = {name: message[name] for name in ("p50_ms", "p95_ms", "runs")}
-        store.write_json("latencies", keys[program.model.model_dump_json()], measured)
+        store.write_json("latencies", keys[program.model.model_dump_json()], message["speeds"])
     models = {cell.model.label: keys[cell.model_identity.model_dump_json()] for cell in plan.cells}
     known = {label: store.read_json("latencies", key) for label, key in models.items()}
     size = plan.grid.training.image_size
-    return [Latency(model=label, image_size=size, **value) for label, value in known.items() if value is not None]
+    return [Latency(model=label, image_size=size, **speed) for label, speeds in known.items() for speed in speeds or ()]
 
 
 def _latency_key(program: ProgramSpec, versions: dict[str, str]) -> str:
     content = [program.model.model_dump(), program.input_shape, program.classes, versions, SIGNALS_SCHEMA, _machine()]
-    return content_key(["latency", content])
+    return content_key(["latency", COUNTING_SCHEMA, content])
 
 
 def _machine() -> str:

@@ -34,6 +34,7 @@ class TrainingData:
     labels: npt.NDArray[np.int64]  #: (K,), the given labels of those rows
     augmentations: Sequence[Augmentation]
     traced_labels: Sequence[npt.NDArray[np.int64]] = ()  #: each (N,): labels of the pool whose losses are kept
+    follow_pool: bool = False  #: whether predictions on the pool are kept
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Fitted:
     history: Sequence[Epoch]
     test: npt.NDArray[np.float32]  #: logits (T, C)
     traces: Sequence[npt.NDArray[np.float32]]  #: (N, E) losses, for each of the traced labels
+    followed: npt.NDArray[np.int16]  #: (N, E) predictions on the pool, or (N, 0) where they were not followed
 
     def save(self, folder: Path, spec: TrainingSpec) -> None:
         """Writes weights, history, logits of the test rows, and the spec that led to them."""
@@ -68,6 +70,10 @@ class Fitted:
     def save_trace(self, folder: Path, number: int) -> None:
         """Writes the losses (N, E) against the traced labels of that `number`."""
         save_arrays(folder, {"loss": self.traces[number]})
+
+    def save_followed(self, folder: Path) -> None:
+        """Writes the predictions (N, E) on the pool."""
+        np.save(folder / "predictions.npy", self.followed, allow_pickle=False)
 
 
 def fit(
@@ -87,6 +93,7 @@ def fit(
         seed=spec.seed,
     )
     history, losses = [], [list[npt.NDArray[np.float64]]() for _ in data.traced_labels]
+    followed = [np.empty((len(data.faces.pool), 0), np.int16)]
     for train_loss, train_accuracy in _run_epochs(program, spec, batches, len(data.rows), on_step):
         watch.lap("steps")
         test_loss, test_accuracy = _test(program, data.faces) if spec.test_labels else (None, None)
@@ -94,8 +101,10 @@ def fit(
             train_loss=train_loss, train_accuracy=train_accuracy, test_loss=test_loss, test_accuracy=test_accuracy
         )
         history.append(epoch)
-        if data.traced_labels:
+        if data.traced_labels or data.follow_pool:
             logits = program.logits(data.faces.pool.images)
+            if data.follow_pool:
+                followed.append(logits.argmax(axis=1).astype(np.int16)[:, None])
             for trace, labels in zip(losses, data.traced_labels, strict=True):
                 trace.append(cross_entropy(logits, labels))
         watch.lap("follow")
@@ -104,6 +113,7 @@ def fit(
         history=history,
         test=finite_logits(program, data.faces.test.images),
         traces=[np.stack(trace, axis=1).astype(np.float32) for trace in losses],
+        followed=np.concatenate(followed, axis=1),
     )
     watch.lap("answers")
     return fitted

@@ -50,25 +50,28 @@ class Worker:
         self.building = False  #: whether a failure now is the program's, and so that of all its trainings
         self._data: tuple[str, FaceData] | None = None
         self._program: tuple[str, Any] | None = None
+        self._instruments: Any = None  #: of the program, once something was measured
 
     def train(self, job: dict[str, Any]) -> None:
-        """Does what a job asks for and the store lacks: the fit, the losses along its way, the answers."""
+        """Does what a job asks for and the store lacks: the fit, what is kept along its way, answers and measures."""
         wanted = TrainingJob.model_validate(job)
         watch = Stopwatch()
         missing = {artefact for artefact in wanted.artefacts() if not self._store.has(*artefact)}
         if missing:  # else another run on this store was faster
             program = self._compiled(wanted.training.program)
             watch.lap("start")
-            # Losses along the way can only be had by training again.
-            if missing.intersection((wanted.fit, *wanted.losses())):
+            # Losses and predictions along the way can only be had by training again.
+            if missing.intersection(wanted.along_the_way()):
                 self._fit(program, wanted, missing, watch)
             else:
                 program.load(read_weights(self._store, wanted.training.key))
             self._answer(program, wanted, missing)
             watch.lap("answers")
+            self._measure(program, wanted, missing)
+            watch.lap("measures")
         self._send({"event": "done", "key": wanted.training.key, "laps": watch.seconds})
 
-    def _fit(self, program: Any, wanted: TrainingJob, missing: Collection[ArtefactName], watch: Stopwatch) -> None:
+    def _fit(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName], watch: Stopwatch) -> None:
         from fer_audit.training.fit import TrainingData, fit
 
         spec = wanted.training
@@ -76,8 +79,9 @@ class Worker:
             faces=self._dataset(spec.data),
             rows=self._store.read_array(spec.rows),
             labels=self._store.read_array(spec.labels),
-            augmentations=[cast("Augmentation", self._rebuild(identity)) for identity in spec.augmentations],
+            augmentations=self._augmentations(spec),
             traced_labels=[self._store.read_array(digest) for digest in wanted.traces],
+            follow_pool=wanted.follow_pool,
         )
         fitted = fit(program, spec, data, self._report(spec.key), watch)
         if wanted.fit not in missing:
@@ -90,6 +94,9 @@ class Worker:
                 uses = [wanted.fit, ("arrays", wanted.traces[number])]
                 save = partial(fitted.save_trace, number=number)
                 self._store.write(*artefact, save, title=f"losses of {spec.title}", uses=uses)
+        for artefact in missing.intersection(wanted.followed()):
+            title = f"predictions of {spec.title}"
+            self._store.write(*artefact, fitted.save_followed, title=title, uses=[wanted.fit])
         watch.lap("write")
 
     def _answer(self, program: Any, wanted: TrainingJob, missing: Collection[ArtefactName]) -> None:
@@ -101,25 +108,49 @@ class Worker:
                 title = f"answers to {query} of {wanted.training.title}"
                 self._store.write(*artefact, partial(save_arrays, arrays=arrays), title=title, uses=[wanted.fit])
 
+    def _measure(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName]) -> None:
+        if not missing.intersection(wanted.measured()):
+            return
+        from fer_audit.training.measures import Instruments, Trained, measured
+
+        if self._instruments is None:
+            self._instruments = Instruments(program)
+        trained = Trained(
+            program=program,
+            instruments=self._instruments,
+            faces=self._dataset(wanted.training.data),
+            augmentations=self._augmentations(wanted.training),
+            spec=wanted.training,
+            store=self._store,
+        )
+        for artefact, measure in zip(wanted.measured(), wanted.measures, strict=True):
+            if artefact in missing:
+                found = measured(trained, measure)
+                title = f"{measure.kind} of {wanted.training.title}"
+                self._store.write(*artefact, found.save, title=title, uses=[wanted.fit, *found.uses])
+
+    def _augmentations(self, spec: TrainingSpec) -> list[Augmentation]:
+        return [cast("Augmentation", self._rebuild(identity)) for identity in spec.augmentations]
+
     def measure_latency(self, job: dict[str, Any]) -> None:
-        """Times the inference of one image with the program of the job."""
-        from fer_audit.metrics.compute import measure_latency
+        """Times the inference of one image, and of several at once, with the program of the job."""
+        from fer_audit.training.costs import timed
 
         spec = ProgramSpec.model_validate(job)
         program = self._compiled(spec)
-        time_of_one = measure_latency(program.logits, spec.input_shape)
-        self._send({"event": "latency", "program": spec.key, **time_of_one._asdict()})
+        speeds = [speed._asdict() for speed in timed(program.logits, spec.input_shape)]
+        self._send({"event": "latency", "program": spec.key, "speeds": speeds})
 
     def _compiled(self, spec: ProgramSpec) -> Any:
         from fer_audit.training.costs import keep_cost
         from fer_audit.training.program import Program
 
         if self._program is None or self._program[0] != spec.key:
-            self._program = None  # frees the last program before the next one is built
+            self._program = self._instruments = None  # frees the last program before the next one is built
             self.building = True
             model = cast("Model", self._rebuild(spec.model))
             program = Program(spec, model)
-            keep_cost(self._store, spec, model, program.network)
+            keep_cost(self._store, spec, model)
             program.warm_up()
             self.building = False
             self._program = (spec.key, program)

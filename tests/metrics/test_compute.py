@@ -1,7 +1,9 @@
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -9,16 +11,17 @@ import numpy as np
 import pytest
 
 from fer_audit.errors import PluginError
-from fer_audit.metrics.compute import ComputeCount, Latency, count, measure_latency
+from fer_audit.metrics.compute import ComputeCount, count, fvcore, layers, measure_speed
+from fer_audit.plugins import Registry
+from fer_audit.training.profiler import profile
 
 L = keras.layers
 PROJECT = Path(__file__).parents[2]
 GOLDEN = Path(os.environ.get("FER_AUDIT_GOLDEN", PROJECT.parent / "shared" / "golden")) / "compute.json"
-APPLICATIONS = json.loads(GOLDEN.read_text())["keras_applications"] if GOLDEN.is_file() else []
-# Another number of classes only widens the last layer: one network of a family shows it.
-APPLICATIONS_AND_CLASSES = [
-    (entry, classes) for entry in APPLICATIONS for classes in (7, 1000) if classes == 7 or "Mobile" in entry["model"]
-]
+TABLE = json.loads(GOLDEN.read_text()) if GOLDEN.is_file() else {"keras_applications": [], "fer_models": []}
+no_golden = pytest.mark.skipif(
+    not TABLE["fer_models"], reason=f"no golden data at {GOLDEN}; set FER_AUDIT_GOLDEN to its folder"
+)
 
 # layer, input shape, MACs by hand
 LAYERS = [
@@ -108,34 +111,129 @@ def test_what_has_no_graph_or_no_size_is_refused():
         count(through(L.Conv2D(4, 3), (None, None, 3)))
 
 
-@pytest.mark.skipif(not APPLICATIONS, reason=f"no golden data at {GOLDEN}; set FER_AUDIT_GOLDEN to its folder")
-@pytest.mark.parametrize(
-    ("entry", "classes"),
-    APPLICATIONS_AND_CLASSES,
-    ids=lambda value: value["model"] if isinstance(value, dict) else None,
-)
-def test_keras_applications_are_golden(entry, classes):
-    model = getattr(keras.applications, entry["model"])(weights=None, input_shape=(224, 224, 3), classes=classes)
-    expected = [entry[f"{key}_{classes}"] for key in ("params", "trainable_params", "macs_conv_dense")]
-    assert count(model) == ComputeCount(*expected)
+def summed(model):
+    costs = layers(model)
+    return ComputeCount(*(sum(getattr(cost, key) for cost in costs) for key in ComputeCount.__dataclass_fields__))
 
 
-def test_latency_is_of_one_image_and_leaves_the_warmup_out():
+def test_layers_by_hand():
+    inputs = keras.Input((8, 6, 2))
+    x = L.Conv2D(4, 3, strides=2, padding="same", name="conv")(inputs)
+    x = L.BatchNormalization(name="norm")(x)
+    model = keras.Model(inputs, L.Dense(7, name="logits")(L.GlobalAveragePooling2D(name="pool")(x)))
+    found = [dataclasses.astuple(cost) for cost in layers(model)]
+    assert found == [
+        ("conv", "Conv2D", (4, 3, 4), 9 * 2 * 4 + 4, 9 * 2 * 4 + 4, 4 * 3 * 9 * 2 * 4, 4 * 4 * 3 * 4),
+        ("norm", "BatchNormalization", (4, 3, 4), 16, 8, 0, 4 * 4 * 3 * 4),
+        ("pool", "GlobalAveragePooling2D", (4,), 0, 0, 0, 4 * 4),
+        ("logits", "Dense", (7,), 4 * 7 + 7, 4 * 7 + 7, 4 * 7, 4 * 7),
+    ]
+    assert [cost.flops for cost in layers(model)] == [2 * cost.macs for cost in layers(model)]
+    assert fvcore(model) == 4 * 3 * 9 * 2 * 4 + 4 * 7 + 2 * 4 * 3 * 4
+
+
+def test_layers_of_shared_nested_and_frozen_models_add_up():
+    body = keras.Sequential([keras.Input((5,)), L.Dense(5, name="first"), L.Dense(5, name="second")], name="body")
+    inputs, shared = keras.Input((5,)), L.Dense(5, name="shared")
+    model = keras.Model(inputs, L.Add(name="sum")([body(shared(inputs)), body(shared(shared(inputs)))]))
+    body.get_layer("first").trainable = False
+    costs = layers(model)
+    by_name = {name: [cost for cost in costs if cost.name == name] for name in {cost.name for cost in costs}}
+    assert [len(by_name[name]) for name in ("shared", "body/first", "body/second", "sum")] == [3, 2, 2, 1]
+    # Weights belong to the first call, work to every call.
+    assert sorted(cost.params_total for cost in by_name["body/first"]) == [0, 30]
+    assert {cost.macs for cost in by_name["shared"]} == {25}
+    assert summed(model) == count(model) == ComputeCount(params_total=90, params_trainable=60, macs=7 * 25)
+
+
+def test_weights_outside_the_graph_are_not_lost():
+    class Extra(keras.Model):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.scale = self.add_weight(shape=(3,), name="scale")
+
+    inputs = keras.Input((5,))
+    model = Extra(inputs, L.Dense(7)(inputs))
+    assert summed(model) == count(model) == ComputeCount(45, 45, 35)
+    assert layers(model)[-1].name == "(outside the graph)"
+
+
+@pytest.mark.parametrize("name", ["ghostface", "efficientface", "mobilenet-v3-small"])
+def test_layers_of_a_model_add_up(name):
+    model = Registry.load().create("model", name).create((48, 48, 3), 7)
+    assert summed(model) == count(model)
+
+
+def of_application(entry, classes):
+    return ComputeCount(*(entry[f"{key}_{classes}"] for key in ("params", "trainable_params", "macs_conv_dense")))
+
+
+def with_seven_classes(model, build):
+    """The application for 7 classes; another number of classes only widens a dense head, so that needs no new body."""
+    head = model.layers[-1]
+    return keras.Model(model.input, L.Dense(7)(head.input)) if isinstance(head, L.Dense) else build(7)
+
+
+@pytest.mark.parametrize("entry", TABLE["keras_applications"], ids=lambda entry: entry["model"])
+def test_keras_applications_are_golden(entry):
+    def build(classes):
+        return getattr(keras.applications, entry["model"])(
+            weights=None, input_shape=(224, 224, 3), classes=classes, classifier_activation="softmax"
+        )
+
+    model = build(1000)
+    assert count(model) == of_application(entry, 1000)
+    assert count(with_seven_classes(model, build)) == of_application(entry, 7)
+    operations, expected = profile(model, (224, 224, 3)), entry["tf_profiler_float_ops_1000_millions"]
+    if entry["model"] == "ConvNeXtTiny":  # Keras 3 normalises its layers with other operations than Keras 2
+        assert expected < operations.profiler / 1e6 < 1.005 * expected
+    else:
+        assert operations.profiler / 1e6 == pytest.approx(expected, abs=0.0005)
+        assert operations.profiler >= count(model).flops
+    if entry["keras_flops_0_1_2_1000_millions"] is not None:
+        assert operations.keras_flops / 1e6 == pytest.approx(entry["keras_flops_0_1_2_1000_millions"], abs=0.0005)
+
+
+@no_golden
+def test_ghostface_is_golden():
+    entry = TABLE["fer_models"][0]
+    for name in ("ghostface", "ghostface-origin"):
+        costs = count(Registry.load().create("model", name).create((224, 224, 3), entry["classes"]))
+        assert (costs.params_total, costs.params_trainable) == (entry["params_total"], entry["params_trainable"])
+        assert costs.macs == round(1e6 * entry["macs_conv_dense_millions"])
+
+
+@no_golden
+def test_efficientface_is_golden():
+    entry = TABLE["fer_models"][1]
+    model = Registry.load().create("model", "efficientface").create((224, 224, 3), entry["classes"])
+    assert count(model).params_trainable == round(1e6 * entry["params_millions"])
+    assert f"{count(model).macs / 1e6:.2f}" == f"{entry['macs_conv_fc_millions']:.2f}"
+    assert f"{fvcore(model) / 1e6:.2f}" == f"{entry['fvcore_millions']:.2f}"
+
+
+def test_speed_is_of_a_batch():
     seen = []
-    latency = measure_latency(lambda images: seen.append(images) or images, (4, 6, 3), runs=10, warmup=3)
-    assert len(seen) == 13
-    assert (seen[0].shape, seen[0].dtype) == ((1, 4, 6, 3), np.uint8)
-    assert isinstance(latency, Latency)
-    assert 0 <= latency.p50_ms <= latency.p95_ms
-    assert latency.runs == 10
+
+    def slow(images):
+        seen.append(images)
+        time.sleep(0.002)
+        return images
+
+    speed = measure_speed(slow, (4, 6, 3), batch=32, runs=5, warmup=2)
+    assert [(images.shape, images.dtype) for images in seen] == 7 * [((32, 4, 6, 3), np.uint8)]
+    assert (speed.batch, speed.runs) == (32, 5)
+    assert 2 <= speed.p50_ms <= speed.p95_ms
+    assert speed.images_per_s <= 32 / 0.002
+    with pytest.raises(ValueError, match="expected batch >= 1, got 0"):
+        measure_speed(slow, (4, 6, 3), batch=0)
 
 
-def test_latency_of_a_network():
-    p50, p95, runs = measure_latency(through(L.Conv2D(4, 3), (8, 8, 3)), (8, 8, 3), runs=2, warmup=1)
-    assert 0 < p50 <= p95
-    assert runs == 2
+def test_speed_of_a_network():
+    speed = measure_speed(through(L.Conv2D(4, 3), (8, 8, 3)), (8, 8, 3), batch=1, runs=2, warmup=1)
+    assert 0 < speed.p50_ms <= speed.p95_ms
     with pytest.raises(ValueError, match="expected runs >= 1, got 0"):
-        measure_latency(np.asarray, (8, 8, 3), runs=0)
+        measure_speed(np.asarray, (8, 8, 3), batch=1, runs=0)
 
 
 def test_counting_imports_neither_keras_nor_tensorflow():

@@ -258,7 +258,7 @@ def test_empty_grid_renders(few, make_folder):
 def test_run_record_may_be_absent(few, make_folder):
     text = text_of(make_folder(few, run=False))
     assert "no record of the run" in text
-    assert "Latency was not measured" in text
+    assert "Speed was not measured" in text
 
 
 def test_unresolvable_rate_says_what_it_needs(few, make_folder):

@@ -3,11 +3,14 @@ import sys
 
 import pytest
 
+from fer_audit.report.cost import cost_table, layer_tables, speed_table
 from fer_audit.report.exposure import exposure_table
-from fer_audit.report.numbers import decimal, duration, interval, loss, p_value, share, short, with_interval
-from fer_audit.report.tables import cells_table, cost_table, decisions_table, memorisation_table, splits_table
+from fer_audit.report.numbers import UNKNOWN, decimal, duration, interval, loss, p_value, share, short, with_interval
+from fer_audit.report.tables import cells_table, decisions_table, memorisation_table, splits_table
 from fer_audit.report.transferred import transferred_table
 from fer_audit.results import Estimate
+
+LACKING = {"tf_profiler": None, "fvcore": None, "activation_peak_bytes": None, "layers": []}
 
 
 def texts(table):
@@ -16,10 +19,10 @@ def texts(table):
 
 def test_rows_are_as_long_as_the_head(results, make_results):
     for found in (results, make_results(seeds=(0, 1))):
-        for make in (decisions_table, memorisation_table, transferred_table):
+        for make in (decisions_table, memorisation_table, transferred_table, cost_table):
             table = make(found)
             assert {len(row) for row in table.rows} == {len(table.columns)}
-        for make in (cells_table, cost_table):
+        for make in (cells_table, speed_table):
             table = make(found, None)
             assert {len(row) for row in table.rows} == {len(table.columns)}
 
@@ -106,8 +109,25 @@ def test_small_numbers(text, expected):
 
 
 def test_one_unit_for_all_costs(results):
-    titles = [column.title for column in cost_table(results, None).columns]
-    assert titles[3:7] == ["MACs at 48 px", "FLOPs at 48 px", "MACs at 224 px", "FLOPs at 224 px"]
+    titles = [column.title for column in cost_table(results).columns]
+    assert titles[3:5] == ["MACs at 48 px", "FLOPs at 48 px"]
+    assert titles[7:] == ["MACs at 224 px", "FLOPs at 224 px"]
+    assert [column.title for column in speed_table(results, None).columns].count("images/s") == 2
+
+
+def test_costs_of_older_results_are_shown_without_what_they_lack(results):
+    older = results.model_copy(update={"costs": [cost.model_copy(update=LACKING) for cost in results.costs]})
+    for table in (cost_table(older), speed_table(older, None)):
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+        assert UNKNOWN in texts(table)[0]
+    assert layer_tables(older) == []
+
+
+def test_layers_add_up_to_the_model(results):
+    [table] = layer_tables(results)
+    assert table.caption == "Layers of ghostface"
+    place = [column.title for column in table.columns].index("MACs")
+    assert sum(row[place].sort for row in table.rows) == results.costs[0].macs
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ class LocalEngine:
                     yield from self._give_next(sender, schedule)
 
     def measure_latency(self, programs: Sequence[ProgramSpec]) -> Iterator[tuple[ProgramSpec, dict[str, Any]]]:
-        """Milliseconds a single image takes with each program, on one worker while nothing else runs."""
+        """How fast each program answers, on one worker while nothing else runs."""
         if not self._open:
             self._start_worker()
         for worker in list(self._open.values())[1:]:

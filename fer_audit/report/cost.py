@@ -1,0 +1,126 @@
+"""What the models cost: counts in their units, memory, speed, and every layer."""
+
+from __future__ import annotations
+
+from fer_audit.report.numbers import UNKNOWN, percent, short
+from fer_audit.report.table import Bar, Column, Entry, Table, count, number, words
+from fer_audit.results import Cost, Latency, LayerCost, Results, RunRecord
+
+_TIMES = "\u00d7"
+_BATCHES = (1, 32)
+
+
+def cost_table(results: Results) -> Table:
+    """Counts of each model in every unit; unlike units stand apart, and only MACs have bars."""
+    size = results.dataset.image_size
+    reference = results.costs[0].reference_size if results.costs else 224
+    columns = (
+        Column("Model", numeric=False),
+        Column("params_total"),
+        Column("params_trainable"),
+        Column(f"MACs at {size} px", "multiply-accumulates of convolution and dense layers"),
+        Column(f"FLOPs at {size} px", f"2 {_TIMES} MACs"),
+        Column(f"Profiler at {size} px", "float operations of the TensorFlow profiler, element-wise work among them"),
+        Column(f"fvcore at {size} px", "MACs, and 2 for each element of a batch norm; fvcore calls it FLOPs"),
+        Column(f"MACs at {reference} px", "the size at which published figures are counted"),
+        Column(f"FLOPs at {reference} px", f"2 {_TIMES} MACs"),
+    )
+    most = max((cost.macs for cost in results.costs), default=0) or 1
+    return Table("cost", "Counts for one image", columns, tuple(_cost_row(cost, most) for cost in results.costs))
+
+
+def _cost_row(cost: Cost, most: int) -> tuple[Entry, ...]:
+    units = (cost.flops, cost.tf_profiler, cost.fvcore, cost.reference_macs, cost.reference_flops)
+    return (
+        words(cost.model),
+        count(cost.params_total),
+        count(cost.params_trainable),
+        Entry(short(cost.macs), cost.macs, f"{cost.macs:,}", Bar(0, round(cost.macs / most, 3), 0)),
+        *(_large(value) for value in units),
+    )
+
+
+def _large(value: int | None) -> Entry:
+    return Entry(UNKNOWN) if value is None else Entry(short(value), value, f"{value:,}")
+
+
+def speed_table(results: Results, run: RunRecord | None) -> Table:
+    """Memory, size on disk, and speed at each size of a batch."""
+    columns = [
+        Column("Model", numeric=False),
+        Column("Activations, peak", "bytes alive at once, in inference on one image"),
+        Column("Activations, all", "bytes of all layers' outputs, as training keeps them for one image"),
+        Column(".keras file", "bytes on disk"),
+    ]
+    for batch in _BATCHES:
+        images = "one image" if batch == 1 else f"{batch} images"
+        columns += [
+            Column(f"p50 ms, batch {batch}", f"median time of a call with {images}, on one thread"),
+            Column("p95 ms", "95th percentile of these calls"),
+            Column("images/s", "over all of these calls"),
+        ]
+    rows = [_speed_row(cost, run) for cost in results.costs]
+    return Table("speed", "Memory and speed", tuple(columns), tuple(rows))
+
+
+def _speed_row(cost: Cost, run: RunRecord | None) -> tuple[Entry, ...]:
+    sizes = (cost.activation_peak_bytes, cost.activation_output_bytes, cost.keras_file_bytes)
+    entries = [words(cost.model), *(Entry(UNKNOWN) if size is None else number(size, _bytes) for size in sizes)]
+    for batch in _BATCHES:
+        speed = speeds_of(run, batch).get(cost.model)
+        entries += [
+            number(speed.p50_ms if speed else None, milliseconds),
+            number(speed.p95_ms if speed else None, milliseconds),
+            number(speed.images_per_s if speed else None, lambda value: f"{value:,.0f}"),
+        ]
+    return tuple(entries)
+
+
+def layer_tables(results: Results) -> list[Table]:
+    """Every layer of each model, in running order."""
+    return [_layers(place, cost) for place, cost in enumerate(results.costs) if cost.layers]
+
+
+def _layers(place: int, cost: Cost) -> Table:
+    columns = (
+        Column("Layer", numeric=False),
+        Column("Class", numeric=False),
+        Column("Output", "without the batch", numeric=False),
+        Column("params_total"),
+        Column("params_trainable"),
+        Column("MACs"),
+        Column("FLOPs", f"2 {_TIMES} MACs"),
+        Column("Share of MACs"),
+        Column("Activations", "bytes of its output for one image"),
+    )
+    rows = [_layer_row(layer, cost.macs or 1) for layer in cost.layers]
+    return Table(f"layers-{place}", f"Layers of {cost.model}", columns, tuple(rows), tools=True)
+
+
+def _layer_row(layer: LayerCost, macs: int) -> tuple[Entry, ...]:
+    shape = _TIMES.join("?" if length is None else str(length) for length in layer.output_shape)
+    return (
+        words(layer.name),
+        words(layer.kind),
+        words(shape),
+        count(layer.params_total),
+        count(layer.params_trainable),
+        count(layer.macs),
+        count(layer.flops),
+        number(layer.macs / macs, percent),
+        number(layer.activation_bytes, _bytes),
+    )
+
+
+def speeds_of(run: RunRecord | None, batch: int) -> dict[str, Latency]:
+    """The speed of each model at that size of a batch, where it was measured."""
+    return {speed.model: speed for speed in run.latencies if speed.batch == batch} if run else {}
+
+
+def milliseconds(value: float) -> str:
+    """A time of a call."""
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _bytes(value: float) -> str:
+    return f"{short(value)}B" if value >= 1000 else f"{value:.0f} B"

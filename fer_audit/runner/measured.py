@@ -1,0 +1,162 @@
+"""What was measured on the utility model of a cell, from stored arrays: corruptions, attacks, batches, heat maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_audit.explain import measured as heat
+from fer_audit.metrics.accuracy import mean_accuracy
+from fer_audit.plan import Plan, PlannedCell
+from fer_audit.results import (
+    AdversarialPoint,
+    AdversarialRobustness,
+    BatchInvariance,
+    CorruptionKind,
+    CorruptionRobustness,
+    Estimate,
+    Explanation,
+    ExplanationMeasure,
+)
+from fer_audit.robustness.corruption_error import corruption_error
+from fer_audit.specs import MeasureSpec
+from fer_audit.store import Store
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_ATTACKS = ("fgsm", "pgd")
+
+
+def read_measure(plan: Plan, store: Store, cell: PlannedCell, kind: str) -> list[tuple[MeasureSpec, Arrays, Any]]:
+    """Spec, arrays and facts of each measure of that `kind` on the utility model of `cell`."""
+    job = plan.trainings[cell.utility].job
+    found = []
+    for measure, artefact in zip(job.measures, job.measured(), strict=True):
+        if measure.kind == kind:
+            folder = store.path(*artefact)
+            with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            found.append((measure, arrays, json.loads((folder / "facts.json").read_text(encoding="utf-8"))))
+    return found
+
+
+def baseline_of(plan: Plan, cell: PlannedCell) -> PlannedCell:
+    """The cell that the corruption errors of `cell` are relative to: the first of the baseline model with its seed."""
+    chosen = plan.grid.measures.corruptions.baseline if plan.grid.measures.corruptions else None
+    model = chosen or plan.grid.models[0].label
+    return next(other for other in plan.cells if other.model.label == model and other.seed == cell.seed)
+
+
+def corruption_robustness(
+    plan: Plan, store: Store, cell: PlannedCell, clean: npt.NDArray[np.int64]
+) -> CorruptionRobustness | None:
+    """Accuracy on corrupted test images, beside that on the same rows as they are, from predictions `clean` (T,)."""
+    found = read_measure(plan, store, cell, "corruption")
+    if not found:
+        return None
+    rows, params = found[0][1]["rows"], found[0][0].params
+    labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
+    wrong = _wrong(found, labels)
+    baseline = baseline_of(plan, cell)
+    errors, mean = _errors(wrong, _baseline_wrong(plan, store, baseline, labels), units)
+    kinds = [
+        CorruptionKind(
+            kind=measure.params["corruption"],
+            accuracy=[_accuracy(~by_severity, units) for by_severity in wrong[place]],
+            error=errors[place],
+        )
+        for place, (measure, _, _) in enumerate(found)
+    ]
+    return CorruptionRobustness(
+        severities=params["severities"],
+        rows=len(rows),
+        clean=_accuracy(clean[rows] == labels, units),
+        accuracy=mean_accuracy(~wrong.reshape(-1, len(rows)), np.ones((wrong[..., 0].size, len(rows)), bool), units),
+        kinds=kinds,
+        mce=mean,
+        baseline=baseline.id,
+    )
+
+
+def _errors(
+    wrong: npt.NDArray[np.bool_], baseline: npt.NDArray[np.bool_] | None, units: npt.NDArray[np.int64] | None
+) -> tuple[list[Estimate], Estimate]:
+    if baseline is None:
+        unknown = Estimate(value=None, note="the baseline was not measured")
+        return [unknown] * len(wrong), unknown
+    return corruption_error(wrong, baseline, units, seed=0)
+
+
+def _baseline_wrong(
+    plan: Plan, store: Store, baseline: PlannedCell, labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_] | None:
+    """Errors of the baseline, or None where it was not measured."""
+    try:
+        return _wrong(read_measure(plan, store, baseline, "corruption"), labels)
+    except OSError:
+        return None
+
+
+def _wrong(found: Sequence[tuple[MeasureSpec, Arrays, Any]], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """(kinds, severities, rows), whether a corrupted image is misread."""
+    return np.asarray(np.stack([arrays["predictions"] for _, arrays, _ in found]) != labels)
+
+
+def adversarial_robustness(
+    plan: Plan, store: Store, cell: PlannedCell, clean: npt.NDArray[np.int64]
+) -> AdversarialRobustness | None:
+    """Accuracy under FGSM and PGD, beside that on the same rows as they are."""
+    for measure, arrays, _ in read_measure(plan, store, cell, "adversarial"):
+        rows = arrays["rows"]
+        labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
+        points = [
+            AdversarialPoint(
+                attack=name,
+                epsilon=epsilon,
+                accuracy=_accuracy(arrays["predictions"][number, place] == labels, units),
+                max_perturbation=float(arrays["max_perturbation"][number, place]),
+            )
+            for number, name in enumerate(_ATTACKS)
+            for place, epsilon in enumerate(measure.params["epsilons"])
+        ]
+        return AdversarialRobustness.model_validate(
+            {
+                "rows": len(rows),
+                "steps": measure.params["steps"],
+                "clean": _accuracy(clean[rows] == labels, units).model_dump(),
+                "points": [point.model_dump() for point in points],
+            }
+        )
+    return None
+
+
+def batch_invariance(plan: Plan, store: Store, cell: PlannedCell) -> BatchInvariance | None:
+    """The verdict of the probe."""
+    for _, _, facts in read_measure(plan, store, cell, "batch-invariance"):
+        return BatchInvariance.model_validate(facts)
+    return None
+
+
+def explanation(plan: Plan, store: Store, cell: PlannedCell) -> Explanation | None:
+    """What the heat maps are worth, or why there are none."""
+    for _, arrays, facts in read_measure(plan, store, cell, "explanation"):
+        if "refused" in facts:
+            return Explanation(refused=facts["refused"])
+        rows = arrays["rows"]
+        measures = [ExplanationMeasure(**vars(one)) for one in heat.measured(arrays, _units(plan, rows))]
+        size = (facts["map_size"][0], facts["map_size"][1])
+        return Explanation(layer=facts["layer"], map_size=size, rows=len(rows), measures=measures)
+    return None
+
+
+def _units(plan: Plan, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    units = plan.data.test.units
+    return None if units is None else np.asarray(units)[rows]
+
+
+def _accuracy(correct: npt.NDArray[np.bool_], units: npt.NDArray[np.int64] | None) -> Estimate:
+    return mean_accuracy(correct[None], np.ones_like(correct)[None], units)
