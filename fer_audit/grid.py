@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -119,6 +120,8 @@ def _switched(value: Any) -> Any:
     """`true` stands for the measure with its defaults, `false` for none."""
     if isinstance(value, bool):
         return {} if value else None
+    if value is not None and not isinstance(value, Mapping | BaseModel):
+        raise ValueError(f"expected true, false, or parameters such as {{rows: 100}}. Received: {value!r}")
     return value
 
 
@@ -189,7 +192,8 @@ class BatchInvariance(_Section):
 class Explanations(_Section):
     """Heat maps of the utility model, and what they are worth."""
 
-    layer: str | None = None  #: whose map is explained; None for the last one of at least 7x7
+    #: whose map is explained, of all models or of each by its label; None for the last one of at least 7x7
+    layer: str | dict[str, str] | None = None
     rows: int = Field(64, ge=1)
     steps: int = Field(16, ge=2)  #: in which pixels are deleted and inserted
     seed: int = Field(0, ge=0)
@@ -263,14 +267,17 @@ class Grid(_Section):
         return self
 
     @model_validator(mode="after")
-    def _known_baseline(self) -> Grid:
-        chosen = self.measures.corruptions.baseline if self.measures.corruptions else None
-        known = [ref.label for ref in self.models]
-        if chosen is not None and chosen not in known:
-            raise ValueError(
-                f"measures.corruptions.baseline must be a model of the grid: {did_you_mean(chosen, known)} "
-                f"Received: {chosen!r}"
-            )
+    def _known_models(self) -> Grid:
+        known, named = [ref.label for ref in self.models], list[tuple[str, str]]()
+        if self.measures.corruptions and self.measures.corruptions.baseline is not None:
+            named.append(("corruptions.baseline", self.measures.corruptions.baseline))
+        if self.measures.explanations and isinstance(self.measures.explanations.layer, dict):
+            named += [("explanations.layer", model) for model in self.measures.explanations.layer]
+        for field, model in named:
+            if model not in known:
+                raise ValueError(
+                    f"measures.{field} must name a model of the grid: {did_you_mean(model, known)} Received: {model!r}"
+                )
         return self
 
 
@@ -353,6 +360,10 @@ def _walk(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[yaml
             yield from _walk(value, seen)
 
 
+#: Choices that an error lists; of more it names the nearest.
+_FEW = 8
+
+
 def _explain(error: ValidationError, root: yaml.Node | None, path: Path) -> str:
     errors = error.errors()
     # A misspelt field is also a missing one; the misspelling is what the user can mend.
@@ -371,6 +382,10 @@ def _explain(error: ValidationError, root: yaml.Node | None, path: Path) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"{prefix}{place}: {message}"
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        if len(known) > _FEW:
+            return f"{prefix}{place}: {did_you_mean(first['input'], known)} Received: {first['input']!r}"
     return f"{prefix}{place}: {message}. Received: {first['input']!r}"
 
 

@@ -5,6 +5,7 @@ Nothing here trains or imports TensorFlow.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import zlib
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ from fer_audit.data.splits import membership_matrix
 from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, Measures, PluginRef, chain_label
 from fer_audit.models.model import Model
-from fer_audit.plugins import Plugin, Registry, package_digest
+from fer_audit.plugins import Plugin, Registry, content_key, module_digest, package_digest
 from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
 from fer_audit.store import ArtefactName, Store, array_digest
 
@@ -102,6 +103,17 @@ class Plan:
             wanted |= {("arrays", digest) for digest in arrays}
             wanted.add(("costs", cost_key(training.spec.program)))
         return wanted
+
+    def room(self, store: Store) -> int:
+        """Bytes that corrupted test images which are not in the store will take there."""
+        image = int(np.prod(self.data.test.images.shape[1:]))
+        jobs = [training.job for training in self.trainings.values()]
+        waiting = {
+            name: images_of(measure, len(self.data.test))
+            for job in jobs
+            for name, measure in zip(job.corrupted(), job.corruptions(), strict=True)
+        }
+        return sum(images * image for name, images in waiting.items() if not store.has(*name))
 
     @property
     def programs(self) -> dict[str, ProgramSpec]:
@@ -212,6 +224,7 @@ def _given_labels(plan: Plan, plugins: _Plugins, ref: PluginRef, seed: int) -> L
         base=plan.file.base,
         test_names=data.test.names,
         test_labels=np.asarray(data.test.labels),
+        population_names=data.population.names,
         codes=NUMBERED,
     )
     corruption = attack(true, context)
@@ -230,14 +243,13 @@ class _Shared:
         self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
-        self._measures = measure_specs(plan.grid.measures, plan.data)
 
     def cell(self, line: Line, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
         """The planned cell, its trainings added to the plan."""
         title = " · ".join((line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"))
         everything = np.arange(len(self._plan.data.pool))
         spec = self._spec(line, labels, everything, number=0, follow_test=True)
-        wanted = {"follow_pool": self._follows(labels), "measures": self._measures}
+        wanted = {"follow_pool": self._follows(labels), "measures": self._measures(line.model.label)}
         utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), **wanted)
         queries, traces = self._plan.grid.privacy.queries, self._traces(labels)
         privacy = []
@@ -288,6 +300,10 @@ class _Shared:
         wanted = self._plan.grid.privacy.loss_trace or any(attack.needed().loss_trace for attack in self._plan.attacks)
         return (self._store.write_array(labels.given),) if wanted else ()
 
+    @functools.cache  # noqa: B019 - lives as long as the plan is made
+    def _measures(self, model: str) -> tuple[MeasureSpec, ...]:
+        return measure_specs(self._plan.grid.measures, self._plan.data, model)
+
     def _follows(self, labels: Labels) -> bool:
         """Whether what the utility model says of corrupted rows is followed epoch by epoch."""
         return self._plan.grid.measures.memorisation is not None and bool(
@@ -309,10 +325,13 @@ class _Shared:
         return key
 
 
-def measure_specs(measures: Measures, data: FaceData) -> tuple[MeasureSpec, ...]:
-    """What a worker is asked to measure on the weights of every utility model."""
+def measure_specs(measures: Measures, data: FaceData, model: str) -> tuple[MeasureSpec, ...]:
+    """What a worker is asked to measure on the weights of every utility model of `model`, a label of the grid."""
     specs = []
-    robustness = package_digest("fer_audit.robustness")
+    how = module_digest("fer_audit.training.measures")
+    robustness, explain = (
+        content_key([how, package_digest(f"fer_audit.{name}")]) for name in ("robustness", "explain")
+    )
     if measures.corruptions is not None:
         shared = measures.corruptions.model_dump(mode="json", include={"severities", "rows", "seed"})
         # Each kind apart, so that one more is all that a changed grid measures.
@@ -327,8 +346,10 @@ def measure_specs(measures: Measures, data: FaceData) -> tuple[MeasureSpec, ...]
     if measures.explanations is not None:
         # The key of a training holds the test images, but not where their expressive regions are.
         masks = None if data.test.masks is None else array_digest(np.asarray(data.test.masks))
-        params = {**measures.explanations.model_dump(mode="json"), "masks": masks}
-        specs.append(MeasureSpec(kind="explanation", params=params, source=package_digest("fer_audit.explain")))
+        layer = measures.explanations.layer
+        layer = layer.get(model) if isinstance(layer, dict) else layer
+        params = {**measures.explanations.model_dump(mode="json"), "layer": layer, "masks": masks}
+        specs.append(MeasureSpec(kind="explanation", params=params, source=explain))
     return tuple(specs)
 
 

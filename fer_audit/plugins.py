@@ -40,7 +40,7 @@ KINDS: Mapping[str, str] = {
 class Parameters(BaseModel):
     """Parameters of a plug-in: declared once, they are the YAML, the documentation, the cache key and the repr."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Plugin(ABC):
@@ -63,8 +63,9 @@ class Plugin(ABC):
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
-        first = error.errors()[0]
-        parameter = ".".join(str(part) for part in first["loc"]) or "parameters"
+        # Of the branches of a union the one that got furthest is what was meant; pydantic names it, such as `dict[...]`.
+        first = max(error.errors(), key=lambda one: len(one["loc"]))
+        parameter = ".".join(str(part) for part in first["loc"] if "[" not in str(part)) or "parameters"
         where = f"{cls.kind} {cls.name!r}"
         if first["type"] == "extra_forbidden":
             return f"{where} has no parameter {parameter!r}: {did_you_mean(parameter, cls.Params.model_fields)}"
@@ -108,6 +109,14 @@ def package_digest(package: str) -> str:
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def module_digest(name: str) -> str:
+    """SHA-256 (hex) of the source of the module called `name`, which is not imported."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ImportError(f"there is no module {name}")
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
 def _imported_siblings(path: Path, source: bytes) -> Iterator[Path]:

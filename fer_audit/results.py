@@ -237,6 +237,7 @@ class NoiseCurve(_Record):
     points: list[NoisePoint]  #: by rate, clean labels first
     area: Estimate  #: mean accuracy over the rates from 0 to the highest: the area under the curve over its width
     balanced_area: Estimate
+    note: str = ""  #: which seeds are left out, as they lack a point
 
 
 class CorruptionKind(_Record):

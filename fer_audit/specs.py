@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +17,7 @@ TRAINING_SCHEMA = 2
 #: Raised by hand whenever a query, or the way that a network is asked, changes what it answers.
 SIGNALS_SCHEMA = 1
 
-#: Raised by hand whenever a worker measures in another way; the code that it measures with has digests.
+#: Raised by hand whenever a worker prepares what is measured in another way; the code of the measures has digests.
 MEASURES_SCHEMA = 1
 
 #: Raised by hand whenever the way that costs are counted, or speeds are measured, changes.
@@ -137,14 +138,14 @@ class TrainingJob(_Spec):
         """Kind and key of the artefacts with what is measured, one a measure."""
         return [("measures", measure_key(self.training.key, measure)) for measure in self.measures]
 
+    def corruptions(self) -> list[MeasureSpec]:
+        """The measures that are taken on corrupted images."""
+        return [measure for measure in self.measures if measure.kind == "corruption"]
+
     def corrupted(self) -> list[ArtefactName]:
-        """Kind and key of the artefacts with the corrupted test images that are measured on."""
-        training = self.training
-        return [
-            ("corrupted", corrupted_key(training.test_pixels, measure, training.versions))
-            for measure in self.measures
-            if measure.kind == "corruption"
-        ]
+        """Kind and key of the artefacts with the images of `corruptions`."""
+        pixels, versions = self.training.test_pixels, self.training.versions
+        return [("corrupted", corrupted_key(pixels, measure, versions)) for measure in self.corruptions()]
 
     def artefacts(self) -> list[ArtefactName]:
         """Kind and key of everything that the job leaves in the store for the results."""
@@ -210,10 +211,11 @@ def measure_key(training: str, measure: MeasureSpec) -> str:
 
 def corrupted_key(pixels: str, measure: MeasureSpec, versions: dict[str, str]) -> str:
     """The key of the test images with the digest `pixels`, corrupted as `measure` says."""
-    return content_key(["corrupted", pixels, measure.model_dump(mode="json"), versions])
+    return content_key(["corrupted", MEASURES_SCHEMA, pixels, measure.model_dump(mode="json"), versions])
 
 
 def cost_key(program: ProgramSpec) -> str:
     """The key under which the costs of a program's model are kept."""
     model = program.model.model_dump(mode="json")
-    return content_key(["cost", COUNTING_SCHEMA, model, program.input_shape, program.classes])
+    versions = [metadata.version(name) for name in ("tensorflow", "keras")]  # of the profiler and the saved file
+    return content_key(["cost", COUNTING_SCHEMA, versions, model, program.input_shape, program.classes])

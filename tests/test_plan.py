@@ -424,6 +424,14 @@ def test_one_more_kind_of_corruption_is_all_that_is_measured_anew(workshop):
     assert names[0] < names[1]
 
 
+def test_the_room_of_corrupted_images_is_known_before(workshop):
+    plan = workshop.plan(measures={"corruptions": {"kinds": ["jpeg", "grey"], "severities": [1, 5], "rows": 7}})
+    assert plan.room(workshop.store) == 2 * 2 * 7 * 16 * 16 * 3
+    for _, key in {name for training in plan.missing for name in training.job.corrupted()}:
+        workshop.store.write("corrupted", key, lambda folder: (folder / "file").write_text("done"))
+    assert plan.room(workshop.store) == 0
+
+
 def test_predictions_along_the_way_are_followed_where_labels_are_corrupted(workshop):
     for training in workshop.plan().missing:
         finish(workshop.store, training, "trainings", "signals")

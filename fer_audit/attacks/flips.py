@@ -21,13 +21,17 @@ def flips(draws: Floats, rate: float, *, exact: bool) -> Mask:
 
 
 def class_flips(labels: Labels, draws: Floats, rates: Floats, *, exact: bool) -> Mask:
-    """As `flips`, with the rate of each true class in `rates` (C,); `exact`: in each class by itself."""
+    """As `flips`, with the rate of each true class in `rates` (C,).
+
+    `exact`: whole numbers of rows in each class, nearest to its rate, that sum to the nearest whole number of them all.
+    """
     if not exact:
         return draws < rates[labels]
+    quotas = rates * np.bincount(labels, minlength=len(rates))
     struck = np.zeros(len(labels), np.bool_)
-    for true, rate in enumerate(rates):
+    for true, count in enumerate(whole_numbers(quotas, round(float(quotas.sum())))):
         rows = np.flatnonzero(labels == true)
-        struck[rows] = flips(draws[rows], float(rate), exact=True)
+        struck[rows[np.argsort(draws[rows], kind="stable")[:count]]] = True
     return struck
 
 

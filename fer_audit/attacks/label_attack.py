@@ -31,6 +31,7 @@ class LabelContext:
     base: Path = Path()  #: the folder that relative paths start from
     test_names: tuple[str, ...] = ()  #: (T,), of the test rows, which are never attacked
     test_labels: Labels | None = None  #: (T,)
+    population_names: tuple[str, ...] = ()  #: (Z,), of rows that nothing is trained on
     codes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  #: label codes of datasets, by dataset
     remarks: list[str] = field(default_factory=list, init=False)  #: what the attack has to say, see `remark`
 
@@ -66,6 +67,9 @@ class LabelAttack(Plugin):
     """A rule that replaces labels of the train split. Authors write `corrupt`."""
 
     kind: ClassVar[str] = "label-attack"
+
+    #: Parameters that only say how much is corrupted: attacks that differ in these alone make one curve.
+    varies: ClassVar[tuple[str, ...]] = ("rate",)
 
     @final
     def __call__(self, labels: Labels, context: LabelContext) -> Corruption:

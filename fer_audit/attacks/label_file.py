@@ -33,6 +33,7 @@ class LabelFile(LabelAttack):
     """
 
     name = "file"
+    varies = ("path",)  # the lists of one study differ in their rate
 
     class Params(Parameters):
         """Parameters of a published list."""
@@ -53,24 +54,29 @@ class LabelFile(LabelAttack):
         """The labels int64 (N,) that the list gives the train rows; raises DataError where it doesn't fit them."""
         path = context.base / self.params.path
         given = self._given(str(path), read_list(path), context)
-        train, test = given[: len(labels)], given[len(labels) :]
+        train, test, population = np.split(given, np.cumsum([len(labels), len(context.test_names)]))
         _check_complete(str(path), train, context.names)
         _check_order(str(path), labels, train, context)
         _note_test(test, context)
+        if (population != _ABSENT).any():
+            named = int((population != _ABSENT).sum())
+            context.remark(f"the list also names {named:,} of the population's rows; that part was not used")
         return train
 
     def _given(self, source: str, lines: Sequence[ListedLabel], context: LabelContext) -> Labels:
-        """Labels (N + T,) of train and test rows, `_ABSENT` where the list does not name one."""
-        rows = RowNames((*context.names, *context.test_names))
+        """Labels (N + T + Z,) of train, test and population rows, `_ABSENT` where the list does not name one."""
+        known = (*context.names, *context.test_names, *context.population_names)
+        rows = RowNames(known)
         names = self._label_names(context)
         found = [rows.find(line.name) for line in lines]
         unknown = [line for line, each in zip(lines, found, strict=True) if not each]
         if unknown and self.params.on_unknown == "skip":
-            context.remark(f"the list names {len(unknown):,} rows that the dataset lacks, first {unknown[0].name!r}")
+            # No name: remarks are published, and a file may be called after the person that it shows.
+            context.remark(f"the list names {len(unknown):,} rows that the dataset lacks")
         else:
             _refuse(source, unknown, "that the dataset lacks (`on_unknown: skip` leaves them out)")
         _refuse(source, [line for line, each in zip(lines, found, strict=True) if len(each) > 1], "by ambiguous names")
-        given = np.full(len(context.names) + len(context.test_names), _ABSENT, np.int64)
+        given = np.full(len(known), _ABSENT, np.int64)
         twice = []
         for line, each in zip(lines, found, strict=True):
             if each:

@@ -36,6 +36,8 @@ class PairFlip(LabelAttack):
         @field_validator("pairs")
         @classmethod
         def _two_classes(cls, pairs: dict[str, str] | None) -> dict[str, str] | None:
+            if pairs is not None and not pairs:
+                raise ValueError("expected at least one pair, and received none")
             same = [name for name, other in (pairs or {}).items() if name == other]
             if same:
                 raise ValueError(f"expected pairs of two classes, but {same[0]!r} becomes itself")

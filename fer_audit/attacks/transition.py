@@ -29,8 +29,9 @@ class Transition(LabelAttack):
     and neutral, to the six others alike. Classes beyond the seven, such as contempt, stay clean.
 
     With `rate` the chances to be flipped are scaled alike, T' = I + s (T - I), so that this share of the rows is
-    expected to be; the rows of a lower rate are then among those of a higher one. `exact`: in each class round(n (1 -
-    T[c, c])) of its n rows are flipped, and shared out to the wrong classes by the largest remainder of n T[c, k].
+    expected to be; the rows of a lower rate are then among those of a higher one. `exact`: the nearest whole number of
+    rows is flipped, shared out to the true classes by the largest remainder of n_c (1 - T[c, c]), and in each of them
+    to the wrong classes by that of n_c T[c, k].
 
     Sources: Patrini et al., "Making Deep Neural Networks Robust to Label Noise", CVPR 2017; Barsoum et al., "Training
     Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution", ICMI 2016; Zhang et al.,
@@ -51,11 +52,15 @@ class Transition(LabelAttack):
         rate: float | None = Field(
             None, ge=0, le=1, description="expected share of corrupted rows, the matrix scaled to it; null: as it is"
         )
-        exact: bool = Field(False, description="hit the matrix with whole numbers of rows in each class")
+        exact: bool = Field(
+            False, description="hit the rate with whole numbers of rows, and the matrix as nearly as these can"
+        )
 
         @field_validator("matrix")
         @classmethod
         def _stochastic(cls, matrix: Rows | NamedRows | None) -> Rows | NamedRows | None:
+            if matrix is not None and not matrix:
+                raise ValueError("expected at least one row, and received none")
             if isinstance(matrix, dict):
                 _check_sums({name: row.values() for name, row in matrix.items()})
             elif matrix is not None:
@@ -140,7 +145,9 @@ class Transition(LabelAttack):
 def _check_sums(rows: Mapping[int, Iterable[float]] | Mapping[str, Iterable[float]]) -> None:
     for name, shares in rows.items():
         row = list(shares)
-        if min(row, default=0.0) < 0 or abs(sum(row) - 1) > _TOLERANCE:
+        if not all(0 <= share <= 1 for share in row):
+            raise ValueError(f"expected shares within 0..1, but row {name!r} holds {row}")
+        if abs(sum(row) - 1) > _TOLERANCE:
             raise ValueError(f"expected rows of shares that sum to 1, but row {name!r} sums to {sum(row):.6g}")
 
 

@@ -68,6 +68,8 @@ def _asked_claim(options: argparse.Namespace) -> Claim | None:
         raise FerAuditError(f"--classes must be at least 1, received {options.classes}")
     if options.json and not options.json.absolute().parent.is_dir():
         raise FerAuditError(f"--json: the folder of {options.json} does not exist; make it first")
+    if options.json and options.json.is_dir():
+        raise FerAuditError(f"--json: expected a file such as cost.json, received the folder {options.json}")
     if (options.claim_value is None) != (options.against is None):
         raise FerAuditError("--claim-value and --against belong together: a percentage, and the other model")
     if options.claim is not None and options.against is not None:

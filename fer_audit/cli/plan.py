@@ -78,6 +78,11 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
         unmeasured = any(training.spec.program.key not in rates for training in missing)
         guess = " (rough: not every program was timed on this machine yet)" if unmeasured else ""
         lines.append(f"estimated time: {duration(seconds_left(missing, rates, workers))}{guess}")
+    room = plan.room(store)
+    if room:
+        lines.append(
+            f"corrupted test images will take {room / 1e9:.2g} GB of the store; `rows` of corruptions limits them"
+        )
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

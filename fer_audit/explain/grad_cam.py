@@ -44,11 +44,15 @@ class GradCam:
         chosen = best_map(maps) if layer is None else named_map(maps, layer, names)
         self.layer, self.map_shape = chosen.name, (chosen.height, chosen.width)
         self._explained = chosen.layer
+        self._unmoved = False  # whether the logits do not depend on the map
         # Batches of any length fit the signature.
         self._heat = tf.function(
             self._trace,
             input_signature=[tf.TensorSpec((None, *self._image_shape), tf.uint8), tf.TensorSpec((None,), tf.int64)],
         ).get_concrete_function()
+        # Raised here, as tracing would wrap it in a report on our own source.
+        if self._unmoved:
+            raise ExplanationError(f"the logits do not depend on layer {self.layer!r}; choose one that they do on")
 
     def __call__(self, images: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64]) -> Maps:
         """Heat (N, H, W) in 0..1 of `images` (N, H, W, 3) for `classes` (N,); a map without heat is zero throughout."""
@@ -77,7 +81,8 @@ class GradCam:
             scores = tf.gather(logits, classes, batch_dims=1)
         gradients = tape.gradient(scores, activations[-1])
         if gradients is None:
-            raise ExplanationError(f"the logits do not depend on layer {self.layer!r}; choose one that they do on")
+            self._unmoved = True
+            return tf.zeros_like(activations[-1])[..., 0]
         features, gradients = tf.cast(activations[-1], tf.float32), tf.cast(gradients, tf.float32)
         alpha = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)  # eq. 1
         return tf.nn.relu(tf.reduce_sum(alpha * features, axis=-1))  # eq. 2

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.explain.agreement import correlations, flip_agreement
+from fer_audit.explain.agreement import flip_agreement
 from fer_audit.explain.faithfulness import Classes, Images, Values, deletion_insertion
 from fer_audit.explain.localisation import heat_inside
 from fer_audit.explain.random_maps import random_maps
@@ -71,7 +71,8 @@ def measure_maps(
         noise = random_maps(len(mirrored), explain.map_shape, (height, width), (seed, start))
         block = _faithfulness(logits, images[part], predicted[part], maps[part], noise, steps)
         block["flip_agreement"] = flip_agreement(maps[part], mirrored)
-        block["flip_agreement_random"] = correlations(maps[part], noise)
+        other_noise = random_maps(len(mirrored), explain.map_shape, (height, width), (seed, start, 1))
+        block["flip_agreement_random"] = flip_agreement(noise, other_noise)
         if masks is not None:
             block["inside"] = heat_inside(maps[part], masks[part])
             block["inside_random"] = heat_inside(noise, masks[part])

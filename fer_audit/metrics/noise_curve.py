@@ -50,11 +50,12 @@ class NoiseCurveData:
 
     def at(self, point: int) -> Estimate:
         """Accuracy at one rate."""
-        return self._estimate(self.values[point], self.resampled[:, point])
+        return self._estimate(self.values[point], self.resampled[:, point], lowest=0.0)
 
     def drop(self, point: int) -> Estimate:
         """Accuracy with clean labels less that at one rate, on the same rows and seeds."""
-        return self._estimate(self.values[0] - self.values[point], self.resampled[:, 0] - self.resampled[:, point])
+        seeds, resampled = self.values[0] - self.values[point], self.resampled[:, 0] - self.resampled[:, point]
+        return self._estimate(seeds, resampled, lowest=-1.0)
 
     def area(self) -> Estimate:
         """Mean accuracy over the rates from 0 to the highest: the area under the curve over its width."""
@@ -64,16 +65,18 @@ class NoiseCurveData:
         if width <= 0:
             return Estimate(value=None, note="no label was corrupted at any rate")
         seeds, resampled = trapezoid(self.values, self.rates, axis=0), trapezoid(self.resampled, self.rates, axis=1)
-        return self._estimate(seeds / width, resampled / width)
+        return self._estimate(seeds / width, resampled / width, lowest=0.0)
 
-    def _estimate(self, seeds: Floats, resampled: Floats) -> Estimate:
+    def _estimate(self, seeds: Floats, resampled: Floats, lowest: float) -> Estimate:
         """Mean over `seeds` (S,) with both sources of error: the test rows, from `resampled` (B,), and the seeds.
 
         The variances of the mean add up; the degrees of freedom are Satterthwaite's (1946). A single seed says nothing
-        of other seeds: then the interval is that of the test rows alone.
+        of other seeds: then the interval is that of the test rows alone. Limits end at `lowest` and 1.
         """
         value, rows = float(seeds.mean()), len(self.labels)
         clusters = rows if self.clusters is None else len(np.unique(self.clusters))
+        if clusters < 2:
+            return Estimate(value=value, n=rows, note="no interval: all test images are of one person")
         name = bootstrap_name(self.clusters is not None, _RESAMPLES)
         if len(seeds) == 1:
             low, high = percentile_interval(resampled, clusters, 0.95)
@@ -81,7 +84,8 @@ class NoiseCurveData:
             return Estimate(value=value, low=min(low, value), high=max(high, value), n=rows, method=method)
         half = _half_width(float(seeds.var(ddof=1)) / len(seeds), len(seeds), float(resampled.var(ddof=1)), clusters)
         method = f"t over {len(seeds)} seeds and {name}"
-        return Estimate(value=value, low=value - half, high=value + half, n=rows, method=method)
+        low, high = max(lowest, value - half), min(1.0, value + half)
+        return Estimate(value=value, low=low, high=high, n=rows, method=method)
 
 
 def _half_width(over_seeds: float, seeds: int, over_rows: float, clusters: int) -> float:

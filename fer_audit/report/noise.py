@@ -75,7 +75,7 @@ def noise_area_table(results: Results) -> Table:
     scale = scale_of([area for curve in found for area in (curve.area, curve.balanced_area)])
     rows = [
         (
-            words(_chain(curve), curve.kind),
+            words(_chain(curve), "; ".join(part for part in (curve.kind, curve.note) if part)),
             number(max((point.rate for point in curve.points), default=None), percent),
             measured(curve.area, percent, scale),
             measured(curve.balanced_area, percent, scale),

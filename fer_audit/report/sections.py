@@ -126,7 +126,7 @@ def _corruptions(results: Results) -> list[Chart]:
 def _adversarial(results: Results) -> list[Chart]:
     reading = (
         "How fast accuracy falls when an attacker who knows the model may change each pixel by epsilon: in one step "
-        "(FGSM), or in several (PGD), which finds more."
+        "(FGSM), or in several (PGD), which as a rule finds more."
     )
     found = []
     for place, model in enumerate(models(results)):

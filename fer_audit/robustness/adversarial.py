@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from fer_audit.errors import FerAuditError
+
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -21,6 +23,10 @@ Labels = npt.NDArray[np.int64]
 Gradient = Callable[[Floats, Labels], tuple[Floats, Floats]]
 
 ATTACKS = ("fgsm", "pgd")
+
+
+class AdversarialError(FerAuditError):
+    """A network that can't be attacked by its gradients."""
 
 
 class LossGradient:
@@ -33,14 +39,21 @@ class LossGradient:
     """
 
     def __init__(self, network: Any) -> None:
-        """`network` is a Keras model from images (B, H, W, 3) in 0..255 to logits (B, C)."""
+        """`network` is a Keras model from images (B, H, W, 3) in 0..255 to logits (B, C); raises AdversarialError."""
         self._network = network
+        self._blind = False  # whether the loss does not depend on the images in a way that can be differentiated
         images = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
-        self._traced = tf.function(self._trace, input_signature=[images, tf.TensorSpec((None,), tf.int64)])
+        traced = tf.function(self._trace, input_signature=[images, tf.TensorSpec((None,), tf.int64)])
+        self._traced = traced.get_concrete_function()
+        if self._blind:
+            raise AdversarialError(
+                f"network {network.name!r} has no gradient with respect to its images, which FGSM and PGD follow; "
+                f"leave `adversarial` out of the measures"
+            )
 
     def __call__(self, images: Floats, labels: Labels) -> tuple[Floats, Floats]:
         """Gradient (B, H, W, 3) of the batch's summed loss, and logits (B, C), both float32; nothing is trained."""
-        gradient, logits = self._traced(images, labels)
+        gradient, logits = self._traced(tf.constant(images), tf.constant(labels))
         return gradient.numpy(), logits.numpy()
 
     def _trace(self, images: Any, labels: Any) -> Any:
@@ -51,7 +64,9 @@ class LossGradient:
             others = tf.reduce_logsumexp(tf.where(own, logits.dtype.min, logits), axis=1)
             # The sum, not the mean: a row's gradient must not depend on how many others are in its batch.
             loss = tf.reduce_sum(others - tf.boolean_mask(logits, own))
-        return tape.gradient(loss, images), logits
+        gradient = tape.gradient(loss, images)
+        self._blind = gradient is None
+        return (tf.zeros_like(images) if gradient is None else gradient), logits
 
 
 def fgsm(gradient: Gradient, images: Floats, labels: Labels, epsilon: float) -> Floats:

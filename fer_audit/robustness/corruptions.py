@@ -20,7 +20,7 @@ Images = npt.NDArray[np.uint8]
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
-class CorruptionError(FerAuditError):
+class UnknownCorruptionError(FerAuditError):
     """A kind or a severity of corruption that does not exist."""
 
 
@@ -43,7 +43,7 @@ class Corruption:
 
 
 def corrupt(images: Images, kind: str, severity: int, seed: int) -> Images:
-    """Corrupted copies uint8 (N, H, W, 3) of `images` uint8 (N, H, W, 3); raises CorruptionError.
+    """Corrupted copies uint8 (N, H, W, 3) of `images` uint8 (N, H, W, 3); raises UnknownCorruptionError.
 
     Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR
     2019, with imgaug's augmenters. Equal arguments give equal images, whatever ran before. What is random in them, such
@@ -60,9 +60,9 @@ def corrupt(images: Images, kind: str, severity: int, seed: int) -> Images:
         seed: of what is random.
     """
     if kind not in _CORRUPTIONS:
-        raise CorruptionError(f"unknown corruption {kind!r}: {did_you_mean(kind, KINDS)}")
+        raise UnknownCorruptionError(f"unknown corruption {kind!r}: {did_you_mean(kind, KINDS)}")
     if severity not in SEVERITIES:
-        raise CorruptionError(f"severity of {kind!r} must be 1, 2, 3, 4 or 5, received {severity!r}")
+        raise UnknownCorruptionError(f"severity of {kind!r} must be 1, 2, 3, 4 or 5, received {severity!r}")
     if not len(images):
         return images.copy()
     corruption = _CORRUPTIONS[kind]

@@ -8,7 +8,7 @@ import json
 import platform
 import shutil
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
         shutil.rmtree(folder / SUSPECTS, ignore_errors=True)
         hygiene = check_hygiene(plan.data, halves)
         cells = [_collect_cell(plan, store, cell, failures, folder, hygiene) for cell in plan.cells]
-        measured = [cell for cell, found in zip(plan.cells, cells, strict=True) if found.utility is not None]
+        measured = [cell for cell, found in zip(plan.cells, cells, strict=True) if _trusted(found)]
         curves, galleries = noise_curves(plan, store, measured), write_galleries(plan, store, measured, folder)
     return Results(
         grid=plan.grid.name,
@@ -73,6 +73,11 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
     )
 
 
+def _trusted(found: Cell) -> bool:
+    """Whether the utility model of a cell was measured, and its answers are its own and not its batch's."""
+    return found.utility is not None and (found.batch_invariance is None or found.batch_invariance.passed)
+
+
 def _collect_cell(
     plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str], folder: Path, hygiene: Hygiene
 ) -> Cell:
@@ -84,12 +89,12 @@ def _collect_cell(
         status, error = ("failed", failures[failed]) if failed else ("missing", "not trained yet")
     found: dict[str, Any] = {}
     try:
-        # The utility model is shown also where a privacy model failed.
-        if _whole(plan, store, cell.utility):
+        # What is there is shown, also where a privacy model or a measure failed.
+        if _answered(plan, store, [cell.utility]):
             found |= _of_utility(plan, store, cell)
-            error = error or _complaint(plan, found)
+            error = error or _complaint(found)
             status = "failed" if error and status == "done" else status
-        if not (failed or absent) and cell.keep is not None:
+        if cell.keep is not None and _answered(plan, store, cell.privacy):
             found |= _of_references(plan, store, cell, cell.keep, folder)
             if found["privacy"] is not None:
                 found["privacy"].invalid = invalid_reason(hygiene, cell.seed)
@@ -129,13 +134,16 @@ def _of_utility(plan: Plan, store: Store, cell: PlannedCell) -> dict[str, Any]:
     }
 
 
-def _complaint(plan: Plan, found: Mapping[str, Any]) -> str:
+def _complaint(found: Mapping[str, Any]) -> str:
     """Why a cell whose models were all trained has failed all the same; empty where it has not."""
-    probed, explained, asked = found["batch_invariance"], found["explanation"], plan.grid.measures.explanations
-    if probed is not None and not probed.passed:
-        return str(probed.explanation)
-    # That a model has nothing to explain is a finding; that the layer named in the grid is not there, a mistake.
-    return str(explained.refused) if explained is not None and asked is not None and asked.layer is not None else ""
+    probed = found["batch_invariance"]
+    return "" if probed is None or probed.passed else str(probed.explanation)
+
+
+def _answered(plan: Plan, store: Store, keys: Sequence[str]) -> bool:
+    """Whether all models with these `keys` are trained, and have answered what they were asked."""
+    jobs = [plan.trainings[key].job for key in keys]
+    return all(store.has(*artefact) for job in jobs for artefact in (job.fit, *job.answers(), *job.losses()))
 
 
 def _of_references(

@@ -77,7 +77,7 @@ class _Tiles:
 
 def _heat_maps(plan: Plan, store: Store, cells: Sequence[PlannedCell], tiles: _Tiles) -> Gallery | None:
     """One test image of each class, and what models with different augmentations looked at in it."""
-    found = [(cell, read_measure(plan, store, cell, "explanation")[0][1]) for cell in cells]
+    found = [(cell, arrays) for cell in cells for _, arrays, _ in read_measure(plan, store, cell, "explanation")]
     explained = [(cell, arrays) for cell, arrays in found if "shown_maps" in arrays]
     if not explained:
         return None

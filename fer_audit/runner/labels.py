@@ -36,7 +36,7 @@ def measure_memorisation(plan: Plan, store: Store, cell: PlannedCell) -> Memoris
         return None
     predicted = read_answers(store, [job], "pool")[0, :, 0].argmax(axis=1)
     followed = np.empty((len(true), 0), np.int16)
-    for artefact in job.followed():
+    for artefact in filter(lambda name: store.has(*name), job.followed()):
         followed = np.load(store.path(*artefact) / "predictions.npy")
     return memorisation.memorisation(predicted, followed, cell.labels.given, true, plan.data.pool.units)
 
@@ -111,7 +111,10 @@ def noise_curves(plan: Plan, store: Store, cells: Sequence[PlannedCell]) -> list
             seeds = sorted(set(clean).intersection(*(point.keys() for point in points.values())))
             if seeds:
                 chosen = [[point[seed] for seed in seeds] for point in (clean, *points.values())]
-                found.append(_curve(plan, store, model, augmentation, kind, chosen))
+                curve = _curve(plan, store, model, augmentation, kind, chosen)
+                absent = [str(seed) for seed in plan.grid.seeds if seed not in seeds]
+                note = f"without seed {', '.join(absent)}, of which a cell was not measured" if absent else ""
+                found.append(curve.model_copy(update={"note": note}))
     return found
 
 
@@ -126,8 +129,9 @@ def _kinds(cells: Sequence[PlannedCell]) -> dict[str, dict[str, dict[int, Planne
 
 
 def _kind(cell: PlannedCell) -> str:
-    """The label attack without its rate: `symmetric`, or `symmetric(exact=True)`."""
-    params = {key: value for key, value in cell.label_attack.params.items() if key != "rate"}
+    """The label attack without what says how much it corrupts: `symmetric`, or `symmetric(exact=True)`."""
+    varies = cell.labels.attack.varies if cell.labels.attack else ()
+    params = {key: value for key, value in cell.label_attack.params.items() if key not in varies}
     return cell.label_attack.model_copy(update={"params": params}).label
 
 

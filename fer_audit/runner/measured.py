@@ -28,15 +28,13 @@ from fer_audit.store import Store
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_ATTACKS = ("fgsm", "pgd")
-
 
 def read_measure(plan: Plan, store: Store, cell: PlannedCell, kind: str) -> list[tuple[MeasureSpec, Arrays, Any]]:
-    """Spec, arrays and facts of each measure of that `kind` on the utility model of `cell`."""
+    """Spec, arrays and facts of each measure of that `kind` on the utility model of `cell` that is in the store."""
     job = plan.trainings[cell.utility].job
     found = []
     for measure, artefact in zip(job.measures, job.measured(), strict=True):
-        if measure.kind == kind:
+        if measure.kind == kind and store.has(*artefact):
             folder = store.path(*artefact)
             with np.load(folder / "arrays.npz", allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
@@ -62,7 +60,7 @@ def corruption_robustness(
     labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
     wrong = _wrong(found, labels)
     baseline = baseline_of(plan, cell)
-    errors, mean = _errors(wrong, _baseline_wrong(plan, store, baseline, labels), units)
+    errors, mean = _errors(wrong, _baseline_wrong(plan, store, baseline, labels, len(found)), units)
     kinds = [
         CorruptionKind(
             kind=measure.params["corruption"],
@@ -86,19 +84,19 @@ def _errors(
     wrong: npt.NDArray[np.bool_], baseline: npt.NDArray[np.bool_] | None, units: npt.NDArray[np.int64] | None
 ) -> tuple[list[Estimate], Estimate]:
     if baseline is None:
-        unknown = Estimate(value=None, note="the baseline was not measured")
+        unknown = Estimate(value=None, note="the baseline was not measured, or its answers depend on their batch")
         return [unknown] * len(wrong), unknown
     return corruption_error(wrong, baseline, units, seed=0)
 
 
 def _baseline_wrong(
-    plan: Plan, store: Store, baseline: PlannedCell, labels: npt.NDArray[np.int64]
+    plan: Plan, store: Store, baseline: PlannedCell, labels: npt.NDArray[np.int64], kinds: int
 ) -> npt.NDArray[np.bool_] | None:
-    """Errors of the baseline, or None where it was not measured."""
-    try:
-        return _wrong(read_measure(plan, store, baseline, "corruption"), labels)
-    except OSError:
-        return None
+    """Errors of the baseline, or None where it was not measured at all `kinds`, or its answers are not its own."""
+    found = read_measure(plan, store, baseline, "corruption")
+    probed = batch_invariance(plan, store, baseline)
+    trusted = probed is None or probed.passed
+    return _wrong(found, labels) if trusted and len(found) == kinds else None
 
 
 def _wrong(found: Sequence[tuple[MeasureSpec, Arrays, Any]], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -110,7 +108,7 @@ def adversarial_robustness(
     plan: Plan, store: Store, cell: PlannedCell, clean: npt.NDArray[np.int64]
 ) -> AdversarialRobustness | None:
     """Accuracy under FGSM and PGD, beside that on the same rows as they are."""
-    for measure, arrays, _ in read_measure(plan, store, cell, "adversarial"):
+    for measure, arrays, facts in read_measure(plan, store, cell, "adversarial"):
         rows = arrays["rows"]
         labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
         points = [
@@ -120,7 +118,7 @@ def adversarial_robustness(
                 accuracy=_accuracy(arrays["predictions"][number, place] == labels, units),
                 max_perturbation=float(arrays["max_perturbation"][number, place]),
             )
-            for number, name in enumerate(_ATTACKS)
+            for number, name in enumerate(facts["attacks"])
             for place, epsilon in enumerate(measure.params["epsilons"])
         ]
         return AdversarialRobustness.model_validate(

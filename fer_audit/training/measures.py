@@ -17,7 +17,7 @@ from fer_audit.data.dataset import FaceData
 from fer_audit.explain.explanation_error import ExplanationError
 from fer_audit.explain.grad_cam import GradCam
 from fer_audit.explain.row_measures import measure_maps
-from fer_audit.robustness.adversarial import LossGradient, attack
+from fer_audit.robustness.adversarial import ATTACKS, LossGradient, attack
 from fer_audit.robustness.batch_invariance import probe
 from fer_audit.robustness.corruptions import corrupt
 from fer_audit.specs import MeasureSpec, TrainingSpec, corrupted_key
@@ -130,7 +130,7 @@ def _adversarial(trained: Trained, measure: MeasureSpec) -> Found:
         batch_size=trained.spec.program.batch_size,
         seed=params["seed"],
     )
-    return Found({"rows": rows, **vars(found)})
+    return Found({"rows": rows, **vars(found)}, {"attacks": list(ATTACKS)})
 
 
 def _batch_invariance(trained: Trained, measure: MeasureSpec) -> Found:

@@ -59,6 +59,7 @@ class Worker:
         missing = {artefact for artefact in wanted.artefacts() if not self._store.has(*artefact)}
         if missing:  # else another run on this store was faster
             program = self._compiled(wanted.training.program)
+            self._check_measures(program, wanted, missing)
             watch.lap("start")
             # Losses and predictions along the way can only be had by training again.
             if missing.intersection(wanted.along_the_way()):
@@ -111,23 +112,42 @@ class Worker:
     def _measure(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName]) -> None:
         if not missing.intersection(wanted.measured()):
             return
-        from fer_audit.training.measures import Instruments, Trained, measured
+        from fer_audit.training.measures import Trained, measured
 
-        if self._instruments is None:
-            self._instruments = Instruments(program)
         trained = Trained(
             program=program,
-            instruments=self._instruments,
+            instruments=self._tools(program),
             faces=self._dataset(wanted.training.data),
             augmentations=self._augmentations(wanted.training),
             spec=wanted.training,
             store=self._store,
         )
+        failed: list[Exception] = []
         for artefact, measure in zip(wanted.measured(), wanted.measures, strict=True):
             if artefact in missing:
-                found = measured(trained, measure)
                 title = f"{measure.kind} of {wanted.training.title}"
-                self._store.write(*artefact, found.save, title=title, uses=[wanted.fit, *found.uses])
+                try:
+                    found = measured(trained, measure)
+                    self._store.write(*artefact, found.save, title=title, uses=[wanted.fit, *found.uses])
+                except Exception as error:  # noqa: BLE001 - the other measures are taken all the same
+                    failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _check_measures(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName]) -> None:
+        """Raises ExplanationError where the grid names a layer that can't be explained: before anything is trained."""
+        for artefact, measure in zip(wanted.measured(), wanted.measures, strict=True):
+            if artefact in missing and measure.params.get("layer") is not None:
+                self.building = True
+                self._tools(program).cam(measure.params["layer"])
+                self.building = False
+
+    def _tools(self, program: Any) -> Any:
+        from fer_audit.training.measures import Instruments
+
+        if self._instruments is None:
+            self._instruments = Instruments(program)
+        return self._instruments
 
     def _augmentations(self, spec: TrainingSpec) -> list[Augmentation]:
         return [cast("Augmentation", self._rebuild(identity)) for identity in spec.augmentations]

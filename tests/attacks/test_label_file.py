@@ -119,7 +119,14 @@ def test_test_labels_that_agree_are_noted(replay: Replay) -> None:
 def test_names_that_the_dataset_lacks_can_be_skipped(replay: Replay) -> None:
     done = replay([*lines(), "train_77777.jpg 5", "train_88888.jpg 5"], on_unknown="skip")
     np.testing.assert_array_equal(done.labels, CHANGED)
-    assert done.remarks == ("the list names 2 rows that the dataset lacks, first 'train_77777.jpg'",)
+    # Without a name: remarks are published, and a file may be called after the person that it shows.
+    assert done.remarks == ("the list names 2 rows that the dataset lacks",)
+
+
+def test_rows_of_the_population_are_known_and_not_used(replay: Replay) -> None:
+    done = replay([*lines(), "train_77777.jpg 5"], {"population_names": ("train_77777.jpg",)})
+    np.testing.assert_array_equal(done.labels, CHANGED)
+    assert done.remarks == ("the list also names 1 of the population's rows; that part was not used",)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ def test_each_class_becomes_the_next_one() -> None:
 def test_pairs_are_named_and_other_classes_stay() -> None:
     pairs = {"surprise": "sadness", "sadness": "surprise"}
     assert corrupted(1.0, np.array([0, 1, 2, 3]), pairs=pairs).labels.tolist() == [0, 1, 3, 2]
-    assert corrupted(1.0, np.array([0, 1, 2, 3]), pairs={}).rate == 0
 
 
 @given(rows=st.integers(0, 80), low=st.floats(0, 1), high=st.floats(0, 1), exact=st.booleans(), seed=st.integers(0, 99))
@@ -55,7 +54,9 @@ def test_counts_are_exact_and_rates_are_nested(rows: int, low: float, high: floa
         ({"pairs": {"happines": "sadness"}}, "did you mean 'happiness'"),
         ({"pairs": {"happiness": "contempt"}}, "no class 'contempt'"),
         ({"pairs": {"happiness": "happiness"}}, "'happiness' becomes itself"),
+        ({"pairs": {}}, "at least one pair"),
         ({"rate": -0.1}, "greater than or equal to 0"),
+        ({"rate": float("nan")}, "finite number"),
     ],
 )
 def test_what_can_not_be_paired_is_refused(params: dict[str, Any], message: str) -> None:

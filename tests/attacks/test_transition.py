@@ -63,18 +63,20 @@ def test_exact_rows_hit_every_matrix(matrix: np.ndarray, rows: int, seed: int) -
     for true in range(3):
         of_class = labels == true
         counts = np.bincount(done.labels[of_class], minlength=3)
-        assert np.all(np.abs(counts - matrix[true] * of_class.sum()) < 1 + 1e-6)
-        assert of_class.sum() - counts[true] == round((1 - matrix[true, true]) * of_class.sum())
+        # The total is hit first, then each class: a count may be up to one off for either.
+        assert np.all(np.abs(counts - matrix[true] * of_class.sum()) < 2 + 1e-6)
+    expected = sum((1 - matrix[true, true]) * (labels == true).sum() for true in range(3))
+    assert done.corrupted.sum() == round(expected)
 
 
 @given(low=st.floats(0, 0.2), high=st.floats(0, 0.2), exact=st.booleans())
 def test_a_rate_scales_the_matrix_and_rates_are_nested(low: float, high: float, exact: bool) -> None:
     low, high = sorted((low, high))
     some, more = (corrupted(LABELS[:2000], matrix=MATRIX, rate=rate, exact=exact) for rate in (low, high))
-    assert not np.any(some.corrupted & ~more.corrupted)
     if exact:
-        assert abs(some.corrupted.sum() - low * 2000) <= 1.5  # three classes, each rounded by itself
+        assert some.corrupted.sum() == round(low * 2000)
     else:
+        assert not np.any(some.corrupted & ~more.corrupted)
         np.testing.assert_array_equal(some.labels[some.corrupted], more.labels[some.corrupted])
 
 
@@ -143,7 +145,7 @@ def test_presets_are_stochastic_and_by_name(preset: Any) -> None:
         ({}, "expected either matrix or preset"),
         ({"matrix": MATRIX, "preset": "resup-us"}, "expected either matrix or preset"),
         ({"matrix": ((0.5, 0.4), (0.0, 1.0))}, "row 0 sums to 0.9"),
-        ({"matrix": ((1.5, -0.5), (0.0, 1.0))}, "rows of shares that sum to 1"),
+        ({"matrix": ((1.5, -0.5), (0.0, 1.0))}, "shares within 0..1"),
         ({"matrix": ((0.5, 0.5), (1.0,))}, "expected 2 numbers in each of the 2 rows, not 1"),
         ({"matrix": ((0.5, 0.5), (0.0, 1.0))}, "expected a matrix of 3 rows, one for each of a, b, c; received 2"),
         ({"matrix": {"a": {"b": 0.5}}}, "row 'a' sums to 0.5"),
@@ -151,6 +153,8 @@ def test_presets_are_stochastic_and_by_name(preset: Any) -> None:
         ({"matrix": {"x": {"a": 1.0}}}, "no class 'x'"),
         ({"preset": "human"}, "preset"),
         ({"matrix": MATRIX, "rate": 2}, "less than or equal to 1"),
+        ({"matrix": {"a": {"a": float("nan"), "b": 0.5}}}, "finite number"),
+        ({"matrix": {}}, "at least one row"),
     ],
 )
 def test_what_is_no_transition_is_refused(params: dict[str, Any], message: str) -> None:

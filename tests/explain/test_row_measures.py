@@ -62,6 +62,8 @@ def test_heat_nowhere_is_exactly_the_random_map(rows):
     np.testing.assert_array_equal(found.values["insertion"], found.values["insertion_random"])
     assert np.isnan(found.values["inside"]).all()
     assert np.isnan(found.values["flip_agreement"]).all()
+    # Random maps of an image and of its mirror image have nothing to do with each other.
+    assert abs(found.values["flip_agreement_random"].mean()) < 0.25
 
 
 def test_maps_explain_the_predicted_class_of_the_image_as_it_is(rows):

@@ -73,5 +73,19 @@ def test_people_are_resampled_whole():
     assert by_person.high - by_person.low > 2 * (by_row.high - by_row.low)
 
 
+def test_limits_stay_where_accuracies_can_be():
+    two = np.stack([np.arange(20) < 19, np.arange(20) < 11])
+    found = data(np.stack([two, ~two]))
+    for one in (found.at(0), found.at(1), found.area()):
+        assert 0 <= one.low <= one.value <= one.high <= 1
+    assert -1 <= found.drop(1).low <= found.drop(1).high <= 1
+
+
+def test_a_test_split_of_one_person_has_no_interval():
+    found = data(np.ones((1, 1, 6)), rates=[0.0], clusters=np.zeros(6)).at(0)
+    assert (found.value, found.low, found.high) == (1.0, None, None)
+    assert "one person" in found.note
+
+
 def test_no_noise_at_all_has_no_area():
     assert data(np.ones((2, 1, 5)), rates=[0.0, 0.0]).area().value is None

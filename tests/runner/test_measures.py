@@ -9,9 +9,11 @@ import yaml
 from PIL import Image
 from rich.console import Console
 
+from fer_audit.explain.explanation_error import ExplanationError
 from fer_audit.grid import read_grid
 from fer_audit.plan import make_plan
 from fer_audit.plugins import Registry
+from fer_audit.robustness.adversarial import AdversarialError
 from fer_audit.robustness.corruptions import corrupt
 from fer_audit.runner.collect import collect
 from fer_audit.runner.galleries import write_galleries
@@ -73,6 +75,18 @@ class Leaning(Small):
         return keras.Model(network.input, logits)
 
 
+class Unfollowed(Model):
+    """Its images are rounded, so that no gradient reaches them; source: this test."""
+
+    name = "unfollowed"
+
+    def build(self, input_shape, classes):
+        inputs = keras.Input(input_shape)
+        x = keras.ops.cast(keras.ops.cast(inputs, "int32"), "float32")
+        x = keras.layers.Conv2D(4, 3, padding="same")(keras.layers.Rescaling(1 / 255)(x))
+        return keras.Model(inputs, keras.layers.Dense(classes)(keras.layers.Flatten()(x)))
+
+
 class Blind(Model):
     """It has no map to explain; source: this test."""
 
@@ -88,7 +102,7 @@ class Blind(Model):
 class Study:
     """A grid whose trainings are made in this process."""
 
-    def __init__(self, folder, **changes):
+    def __init__(self, folder, *, train=True, **changes):
         self.folder = folder
         (folder / "plugins").mkdir(parents=True, exist_ok=True)
         (folder / "plugins" / "mine.py").write_text(PLUGINS)
@@ -97,9 +111,10 @@ class Study:
         self.plan = self.planned()
         self.events = []
         self.worker = Worker(self.store, Registry.load([folder / "plugins"]), self.events.append)
-        for training in self.plan.missing:
-            self.worker.train(training.job.model_dump(mode="json"))
-        self.results = self.collected(self.planned())
+        if train:
+            for training in self.plan.missing:
+                self.worker.train(training.job.model_dump(mode="json"))
+            self.results = self.collected(self.planned())
 
     def planned(self):
         return make_plan(read_grid(self.folder / "grid.yaml"), self.store)
@@ -261,9 +276,16 @@ def test_a_model_that_leans_on_its_batch_fails_with_the_reason_and_shows_its_acc
         models=["leaning", "blind"],
         augmentations=["none"],
         attacks={"labels": ["none"]},
-        measures={"batch_invariance": {"rows": 16}, "explanations": {"rows": 8, "steps": 2}},
+        measures={
+            "batch_invariance": {"rows": 16},
+            "explanations": {"rows": 8, "steps": 2},
+            "corruptions": {"kinds": ["jpeg"], "severities": [1]},
+        },
     )
     leaning, blind = study.results.cells
+    # What leans on its batch is no baseline.
+    assert blind.corruptions.baseline == leaning.id
+    assert (blind.corruptions.mce.value, blind.corruptions.kinds[0].error.value) == (None, None)
     assert leaning.status == "failed"
     assert "depend on what else is in its batch" in leaning.error
     assert leaning.error == leaning.batch_invariance.explanation
@@ -274,14 +296,32 @@ def test_a_model_that_leans_on_its_batch_fails_with_the_reason_and_shows_its_acc
     assert blind.explanation.measures == []
 
 
-def test_a_layer_that_the_grid_names_must_be_there(tmp_path):
-    study = Study(
-        tmp_path,
-        models=["small"],
-        augmentations=["none"],
-        attacks={"labels": ["none"]},
-        measures={"explanations": {"layer": "sen", "rows": 8, "steps": 2}},
-    )
-    [cell] = study.results.cells
-    assert cell.status == "failed"
-    assert "did you mean 'seen'" in cell.error
+ALONE = {"models": ["small"], "augmentations": ["none"], "attacks": {"labels": ["none"]}}
+
+
+def test_a_layer_that_the_grid_names_must_be_there_before_anything_is_trained(tmp_path):
+    measures = {"explanations": {"layer": "sen", "rows": 8, "steps": 2}}
+    with pytest.raises(ExplanationError, match="did you mean 'seen'"):
+        Study(tmp_path, **ALONE, measures=measures)
+    assert not (tmp_path / "store" / "trainings").exists()
+
+
+def test_each_model_may_have_a_layer_of_its_own(tmp_path):
+    layer = {"small": "seen"}
+    measures = {"explanations": {"layer": layer, "rows": 8, "steps": 2}}
+    study = Study(tmp_path, **{**ALONE, "models": ["small", "small-too"]}, measures=measures)
+    assert [cell.explanation.layer for cell in study.results.cells] == ["seen", "max_pooling2d"]
+
+
+def test_a_measure_that_fails_leaves_all_others(tmp_path):
+    study = Study(tmp_path, **{**ALONE, "models": ["unfollowed"]}, measures={"adversarial": True, "explanations": True},
+                  train=False)  # fmt: skip
+    [training] = study.plan.missing
+    with pytest.raises(AdversarialError, match="no gradient with respect to its images") as failure:
+        study.worker.train(training.job.model_dump(mode="json"))
+    failures = {training.key: str(failure.value)}
+    [cell] = collect(study.planned(), study.store, failures, tmp_path, Console(quiet=True)).cells
+    assert (cell.status, cell.error) == ("failed", str(failure.value))
+    assert cell.utility is not None
+    assert cell.adversarial is None
+    assert cell.explanation is not None
