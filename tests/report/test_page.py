@@ -285,3 +285,28 @@ def test_bundle_is_the_version_that_plotly_writes_for():
     banner = page.resource("vendor/plotly-cartesian.min.js")[:200]
     version = re.search(r"v(\d+\.\d+)\.", banner).group(1)
     assert get_plotlyjs_version().startswith(version + ".")
+
+
+#: What results.json of schema 2 has only since robustness, explanations and layer costs are measured.
+NEWER = {
+    "": ("noise_curves", "galleries"),
+    "cells": ("memorisation", "label_errors", "corruptions", "adversarial", "batch_invariance", "explanation"),
+    "costs": (
+        "tf_profiler", "keras_flops", "fvcore", "activation_peak_bytes", "activation_output_bytes", "keras_file_bytes",
+        "layers",
+    ),
+}  # fmt: skip
+
+
+def test_results_of_before_there_were_measures_are_read_and_shown(few, make_folder):
+    folder = make_folder(few)
+    old = json.loads((folder / "results.json").read_text())
+    for place, fields in NEWER.items():
+        for record in [old] if not place else old[place]:
+            for field in fields:
+                del record[field]
+    (folder / "results.json").write_text(json.dumps(old))
+    text = render(folder).read_text()
+    assert 'id="all-cells"' in text
+    assert 'id="images"' not in text
+    assert 'id="explanations"' not in text
