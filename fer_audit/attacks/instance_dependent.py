@@ -12,6 +12,10 @@ from fer_audit.errors import PluginError
 from fer_audit.plugins import Parameters
 
 
+#: A chance that is no chance; a time at its rate is still finite.
+_LEAST = 1e-290
+
+
 class InstanceDependent(LabelAttack):
     """Each row has its own chance to be flipped, and its image says to which class.
 
@@ -53,7 +57,7 @@ class InstanceDependent(LabelAttack):
         if not self.params.exact:
             return draws < chance
         # Exponential times with these rates: the first to ring are drawn in proportion to the rates.
-        times = -np.log1p(-draws) / np.maximum(chance, np.finfo(np.float64).tiny)
+        times = -np.log1p(-draws) / np.maximum(chance, _LEAST)
         struck = np.zeros(len(draws), np.bool_)
         struck[np.argsort(times, kind="stable")[: round(self.params.rate * len(draws))]] = True
         return struck

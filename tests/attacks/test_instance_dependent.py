@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import truncnorm
 
@@ -81,6 +81,7 @@ def test_the_image_decides_on_the_class() -> None:
 
 @settings(deadline=None)
 @given(rows=st.integers(0, 60), rate=st.floats(0, 1), spread=st.floats(0, 1), seed=st.integers(0, 99))
+@example(rows=3, rate=1e-308, spread=0.0, seed=6)
 def test_an_exact_rate_is_hit_exactly(rows: int, rate: float, spread: float, seed: int) -> None:
     done = corrupted(rate, rows, seed, exact=True, spread=spread)
     assert done.corrupted.sum() == round(rate * rows)
