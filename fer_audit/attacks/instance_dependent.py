@@ -11,7 +11,6 @@ from fer_audit.attacks.label_attack import Floats, LabelAttack, LabelContext, La
 from fer_audit.errors import PluginError
 from fer_audit.plugins import Parameters
 
-
 #: A chance that is no chance; a time at its rate is still finite.
 _LEAST = 1e-290
 
