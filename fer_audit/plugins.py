@@ -63,7 +63,7 @@ class Plugin(ABC):
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
-        # Of the branches of a union the one that got furthest is what was meant; pydantic names it, such as `dict[...]`.
+        # Of a union the branch that got furthest is what was meant; pydantic names branches, such as `dict[...]`.
         first = max(error.errors(), key=lambda one: len(one["loc"]))
         parameter = ".".join(str(part) for part in first["loc"] if "[" not in str(part)) or "parameters"
         where = f"{cls.kind} {cls.name!r}"
