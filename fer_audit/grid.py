@@ -120,7 +120,7 @@ def _switched(value: Any) -> Any:
     """`true` stands for the measure with its defaults, `false` for none."""
     if isinstance(value, bool):
         return {} if value else None
-    if value is not None and not isinstance(value, Mapping | BaseModel):
+    if not isinstance(value, Mapping | BaseModel):  # None too: what is left empty was meant to be something
         raise ValueError(f"expected true, false, or parameters such as {{rows: 100}}. Received: {value!r}")
     return value
 
@@ -168,6 +168,10 @@ class Corruptions(_Section):
         return self
 
 
+#: Grey levels; less is meant as a share of 0..1.
+_LEAST_EPSILON = 0.25
+
+
 class Adversarial(_Section):
     """Accuracy on test images that were changed to be misread."""
 
@@ -179,6 +183,15 @@ class Adversarial(_Section):
     @model_validator(mode="after")
     def _once(self) -> Adversarial:
         _refuse_twice("epsilons", self.epsilons)
+        return self
+
+    @model_validator(mode="after")
+    def _grey_levels(self) -> Adversarial:
+        if max(self.epsilons) < _LEAST_EPSILON:
+            raise ValueError(
+                f"epsilons are in grey levels of 0..255, such as 8 for what others write as 8/255 or .031. "
+                f"Received: {', '.join(f'{epsilon:g}' for epsilon in self.epsilons)}"
+            )
         return self
 
 
@@ -222,6 +235,17 @@ class Measures(_Section):
     adversarial: Annotated[Adversarial | None, BeforeValidator(_switched)] = None
     batch_invariance: Annotated[BatchInvariance | None, BeforeValidator(_switched)] = None
     explanations: Annotated[Explanations | None, BeforeValidator(_switched)] = None
+
+
+#: The section of each measure.
+MEASURES: Mapping[str, type[BaseModel]] = {
+    "memorisation": Memorisation,
+    "label_errors": LabelErrors,
+    "corruptions": Corruptions,
+    "adversarial": Adversarial,
+    "batch_invariance": BatchInvariance,
+    "explanations": Explanations,
+}
 
 
 class Resources(_Section):
@@ -397,12 +421,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "optimizer": Optimizer,
         "privacy": Privacy,
         "measures": Measures,
-        "corruptions": Corruptions,
-        "adversarial": Adversarial,
-        "batch_invariance": BatchInvariance,
-        "explanations": Explanations,
-        "memorisation": Memorisation,
-        "label_errors": LabelErrors,
+        **MEASURES,
         "resources": Resources,
     }
     if not location:

@@ -69,7 +69,10 @@ class Plugin(ABC):
         where = f"{cls.kind} {cls.name!r}"
         if first["type"] == "extra_forbidden":
             return f"{where} has no parameter {parameter!r}: {did_you_mean(parameter, cls.Params.model_fields)}"
-        return f"{where}: parameter {parameter!r}: {first['msg']}. Received: {first['input']!r}"
+        message, received = first["msg"].removeprefix("Value error, "), f"Received: {first['input']!r}"
+        if not first["loc"]:
+            return f"{where}: {message}. {received}"
+        return f"{where}: parameter {parameter!r}: {message}. {received}"
 
     def __repr__(self) -> str:
         given = ", ".join(f"{key}={value!r}" for key, value in self.params)

@@ -305,6 +305,7 @@ class Explanation(_Record):
     layer: str = ""
     map_size: tuple[int, int] | None = None
     rows: int = 0
+    empty: int = 0  #: of them, those with a map without heat: nothing in it speaks for the prediction
     measures: list[ExplanationMeasure] = []
     refused: str = ""  #: why there are no heat maps
 

@@ -83,6 +83,11 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         (SMALL + "measures: {corruptions: {severities: [1, 1]}}\n", r"measures.corruptions: severities names 1 twice"),
         (SMALL + "measures: {corruptions: {baseline: ghostfac}}\n", r"baseline must name a model .*mean 'ghostface'"),
         (SMALL + "measures: {adversarial: {epsilons: [0]}}\n", r"measures.adversarial.epsilons.0: .*Received: 0"),
+        (
+            SMALL + "measures: {adversarial: {epsilons: [0.03]}}\n",
+            r"measures.adversarial: .*grey levels.*Received: 0.03",
+        ),
+        (SMALL + "measures:\n  corruptions:\n", r"measures.corruptions: expected true, false.*Received: None"),
         (SMALL + "measures: {adversarial: yes please}\n", r"measures.adversarial: .*Received: 'yes please'"),
         (SMALL + "measures: {explanations: {layer: {ghostfac: x}}}\n", r"layer must name a model .*mean 'ghostface'"),
         (SMALL + "measures: {corruptions: 3}\n", r"measures.corruptions: expected true, false, or param.*Received: 3"),

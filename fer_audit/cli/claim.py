@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fer_audit.errors import FerAuditError
@@ -25,7 +25,16 @@ _CLAIM = re.compile(
 )
 #: Words that a claim may have between its number and the other model; none changes what is checked.
 _COMPARING = frozenset({"fewer", "less", "lower", "smaller", "cheaper", "reduction", "saving"})
-_COUNTED = frozenset({"flops", "macs", "operations", "multiply-accumulates", "parameters", "params", "computation"})
+#: Words for what was counted, and the unit of ours that they name.
+_COUNTED = {
+    "macs": "macs",
+    "multiply-accumulates": "macs",
+    "flops": "flops",
+    "operations": "flops",
+    "parameters": "params_total",
+    "params": "params_total",
+    "computation": None,
+}
 
 #: Pairs near the claim that are told.
 _MOST_NEAR = 3
@@ -39,6 +48,7 @@ class Claim:
     percent: float
     digits: int
     theirs: str
+    unit: str | None = None  #: that the claim names
 
 
 def parse_claim(text: str) -> Claim:
@@ -46,10 +56,11 @@ def parse_claim(text: str) -> Claim:
     found = _CLAIM.fullmatch(text)
     if found is None:
         raise FerAuditError(f"--claim: expected {_FORM!r}, such as '12.66% vs efficientface', received {text!r}")
-    unknown = [word for word in found["words"].split() if word.lower() not in _COMPARING | _COUNTED]
+    unknown = [word for word in found["words"].split() if word.lower() not in {*_COMPARING, *_COUNTED}]
     if unknown:
         raise FerAuditError(f"--claim: {unknown[0]!r} is not understood; expected {_FORM!r}, received {text!r}")
-    return _claim(found["ours"], found["number"], found["theirs"])
+    units = [unit for word in found["words"].lower().split() if (unit := _COUNTED.get(word)) is not None]
+    return replace(_claim(found["ours"], found["number"], found["theirs"]), unit=units[0] if units else None)
 
 
 def structured_claim(value: str, theirs: str) -> Claim:
@@ -82,8 +93,10 @@ def _pair_json(pair: Pair) -> dict[str, Any]:
     return {**{name: value for name, value in asdict(pair).items() if name != "claimed"}, **found}
 
 
-def show_claim(check: ClaimCheck, ours: ModelCost, theirs: ModelCost, console: Console) -> None:
-    """The counts of both models side by side, then the verdict."""
+def show_claim(
+    check: ClaimCheck, ours: ModelCost, theirs: ModelCost, console: Console, named: str | None = None
+) -> None:
+    """The counts of both models side by side, then the verdict, first of the unit that the claim `named`."""
     from rich.table import Table
     from rich.text import Text
 
@@ -101,8 +114,17 @@ def show_claim(check: ClaimCheck, ours: ModelCost, theirs: ModelCost, console: C
         if published := cost.published:
             _say(console, _source(published, cost.model))
     console.print()
+    if named is not None:
+        _say(console, _named_unit(check, named))
     for line in verdict(check, ours.model, theirs.model):
         _say(console, line)
+
+
+def _named_unit(check: ClaimCheck, unit: str) -> str:
+    """What the claim is in the unit that it names, before other units are tried."""
+    found = next(pair for pair in check.one_unit if pair.ours == unit)
+    holds = "as claimed" if found in check.reproducing else f"not {check.claimed:.{check.digits}f} %"
+    return f"Claimed of {unit}: the saving is {found.reduction:.2f} %, {holds}. Of any units:"
 
 
 def _source(published: Published, model: str) -> str:

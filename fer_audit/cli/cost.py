@@ -135,7 +135,7 @@ def _show_claim(claim: Claim, costs: Sequence[ModelCost], console: Console) -> d
 
     ours, theirs = costs
     check = check_claim(claim.percent, claim.digits, ours.counts(), theirs.counts())
-    show_claim(check, ours, theirs, console)
+    show_claim(check, ours, theirs, console, claim.unit)
     return claim_json(check, ours, theirs)
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `list`."""
-    parser.add_argument("kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, ...")
+    parser.add_argument(
+        "kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, measures, ..."
+    )
     parser.add_argument(
         "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
     )
@@ -28,6 +30,9 @@ def execute(options: argparse.Namespace) -> int:
 
     from fer_audit.plugins import Registry
 
+    if options.kind == "measures":
+        _show_measures(Console(highlight=False))
+        return 0
     kinds = _kinds(options.kind)
     registry = Registry.load(options.plugins)
     console = Console(highlight=False)
@@ -52,6 +57,21 @@ def _kinds(asked: str | None) -> list[str]:
     if not found:
         raise PluginError(f"unknown kind of plug-in {asked!r}: {did_you_mean(word, [*KINDS, 'attack'])}")
     return found
+
+
+def _show_measures(console: Console) -> None:
+    """The measures of a grid with their parameters, which are no plug-ins."""
+    from fer_audit.grid import MEASURES
+
+    console.print("measures, each `true` or with parameters under `measures:` of a grid", style="bold", markup=False)
+    for name, section in MEASURES.items():
+        summary = (inspect.getdoc(section) or "").partition("\n")[0]
+        console.print(f"  {name}", style="cyan", end="", markup=False)
+        console.print(f"  {summary}", markup=False, soft_wrap=True)
+        for parameter, info in section.model_fields.items():
+            default = info.get_default()
+            shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+            console.print(f"      {parameter} = {shown}", style="dim", markup=False)
 
 
 def _said_of(cls: type[Plugin]) -> Iterator[tuple[str, str]]:

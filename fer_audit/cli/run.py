@@ -9,6 +9,9 @@ from fer_audit.cli.options import add_grid, add_reports, add_store
 
 _SOME_FAILED = 3
 
+#: Failed cells that the terminal names; the report has all.
+_MOST_TOLD = 10
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
@@ -42,10 +45,12 @@ def execute(options: argparse.Namespace) -> int:
     show_damaged(store.found_damaged[told:], store, console)
     page = render(folder)
     console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
-    if outcome.failed_cells:
+    if outcome.failed:
+        for cell, reason in list(outcome.failed.items())[:_MOST_TOLD]:
+            console.print(f"failed: {cell}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
         console.print(
-            f"{outcome.failed_cells} of {len(plan.cells)} cells failed; the report says why, and running again "
-            f"tries them again",
+            f"{len(outcome.failed)} of {len(plan.cells)} cells failed; the report says more, and running again tries "
+            f"again what was not finished",
             markup=False,
             highlight=False,
         )

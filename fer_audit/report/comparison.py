@@ -73,3 +73,8 @@ def _effect(name: str, signs: list[int]) -> str:
     lower, higher = signs.count(-1), signs.count(1)
     said = [f"{word} in {count}" for word, count in (("lower", lower), ("higher", higher)) if count]
     return f"{' and '.join(said)} of {counted(len(signs), 'comparison')} with {name}"
+
+
+def clean_cells(cells: list[Cell]) -> list[Cell]:
+    """Those of `cells` whose labels are clean, or all where none is."""
+    return [cell for cell in cells if cell.label_attack_plugin is None] or cells

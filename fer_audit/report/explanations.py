@@ -5,7 +5,7 @@ from __future__ import annotations
 from fer_audit.report.comparison import better
 from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal
-from fer_audit.report.table import Column, Entry, Table, count, identified, measured, words
+from fer_audit.report.table import Column, Entry, Table, identified, measured, words
 from fer_audit.results import Explanation, ExplanationMeasure, Results
 
 _VERDICTS = {1: ("better than random", "good"), -1: ("worse than random", "bad"), 0: ("not told apart", "open")}
@@ -37,7 +37,14 @@ def _rows(done: Explanation) -> list[tuple[Entry, ...]]:
     if done.refused:
         return [(Entry("no heat maps", note=done.refused), *[Entry(UNKNOWN)] * 6)]
     size = " \u00d7 ".join(map(str, done.map_size)) if done.map_size else ""
-    return [(*_measure(one), words(done.layer, size), count(done.rows)) for one in done.measures]
+    return [(*_measure(one), words(done.layer, size), _images(done, one)) for one in done.measures]
+
+
+def _images(done: Explanation, one: ExplanationMeasure) -> Entry:
+    """What a measure goes by, which may be fewer images than were explained."""
+    notes = [f"{done.empty} without heat" if done.empty else "", one.value.note if one.value.value is not None else ""]
+    counted = done.rows if one.value.n is None else one.value.n
+    return Entry(f"{counted:,}", counted, "; ".join(filter(None, notes)))
 
 
 def _measure(one: ExplanationMeasure) -> tuple[Entry, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fer_audit.report.comparison import against_none, direction, effects, side
+from fer_audit.report.comparison import against_none, clean_cells, direction, effects, side
 from fer_audit.report.finding import Finding, counted, named, others
 from fer_audit.report.label_findings import label_errors, memorisation, noise
 from fer_audit.report.naming import attack_name
@@ -22,9 +22,11 @@ SIGNIFICANT = 0.05
 
 
 def findings(results: Results) -> list[Finding]:
-    """The findings in the order of the page."""
+    """The findings in the order of the page; but for coverage and batches they are of finished cells alone."""
+    everything = results
+    results = results.model_copy(update={"cells": [cell for cell in results.cells if cell.status == "done"]})
     found = (
-        _coverage(results),
+        _coverage(everything),
         _invalid(results),
         _different_splits(results),
         _leakage(results),
@@ -38,7 +40,7 @@ def findings(results: Results) -> list[Finding]:
         label_errors(results),
         corruptions(results),
         adversarial(results),
-        batch_invariance(results),
+        batch_invariance(everything),
         explanations(results),
         _cost(results),
     )
@@ -154,17 +156,18 @@ def _epsilon(results: Results) -> Finding | None:
 
 
 def _accuracy(results: Results) -> Finding | None:
-    measured = _clean([cell for cell in results.cells if cell.utility and _balanced(cell).value is not None])
+    measured = clean_cells([cell for cell in results.cells if cell.utility and _balanced(cell).value is not None])
     if not measured:
         return None
     chance = 1 / max(len(results.dataset.classes), 1)
     best = max(measured, key=lambda cell: _balanced(cell).value or 0.0)
     score = f"balanced accuracy {with_interval(_balanced(best))}, chance being {percent(chance)}"
+    of = " on clean labels" if len(measured) < sum(cell.utility is not None for cell in results.cells) else ""
     if side(_balanced(best), chance, len(measured)) <= 0:
-        text = f"The best, {named(results, best)}, has {score}."
+        text = f"The best{of}, {named(results, best)}, has {score}."
         return Finding("No cell can be told from chance", text, "bad")
     ties = [cell for cell in measured if cell is not best and not _beats(best, cell, len(measured))]
-    text = f"The best, {named(results, best)}, has {score}.{_ties(len(ties), len(measured) - 1)}"
+    text = f"The best{of}, {named(results, best)}, has {score}.{_ties(len(ties), len(measured) - 1)}"
     return Finding("Expressions are recognised", text, "good")
 
 
@@ -224,10 +227,6 @@ def _same_attack(one: Cell, other: Cell) -> Iterator[tuple[AttackResult, AttackR
 
 def _known(cell: Cell) -> list[AttackResult]:
     return [attack for attack in cell.privacy.attacks if attack.auc.value is not None] if cell.privacy else []
-
-
-def _clean(cells: list[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell.label_attack_plugin is None] or cells
 
 
 def _balanced(cell: Cell) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_audit.report.comparison import clean_cells
 from fer_audit.report.naming import answers_only, cell_name, several_seeds
 from fer_audit.report.numbers import Form, decimal, integer, interval, percent, short
 from fer_audit.report.strongest import strongest_attack
@@ -21,8 +22,9 @@ class Tile:
 
 
 def headline(results: Results) -> list[Tile]:
-    """The tiles for which there is a number."""
+    """The tiles for which there is a number; but for the first they are of finished cells alone."""
     first = _audited(results) if answers_only(results) else _cells(results)
+    results = results.model_copy(update={"cells": [cell for cell in results.cells if cell.status == "done"]})
     tiles = (first, _accuracy(results), _leakage(results), _cost(results))
     return [tile for tile in tiles if tile is not None]
 
@@ -41,7 +43,8 @@ def _audited(results: Results) -> Tile:
 
 
 def _accuracy(results: Results) -> Tile | None:
-    scored = [(cell, cell.utility.balanced_accuracy) for cell in results.cells if cell.utility]
+    cells = clean_cells([cell for cell in results.cells if cell.utility])
+    scored = [(cell, cell.utility.balanced_accuracy) for cell in cells if cell.utility]
     return _highest(results, "Best balanced accuracy", scored, percent)
 
 

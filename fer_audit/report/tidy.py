@@ -52,7 +52,7 @@ def _identity(cell: Cell) -> Row:
 
 
 def _cost(cost: Cost | None) -> Row:
-    names = [name for name in Cost.model_fields if name != "model"]
+    names = [name for name in Cost.model_fields if name not in ("model", "layers")]
     return {name: getattr(cost, name) if cost else None for name in names}
 
 

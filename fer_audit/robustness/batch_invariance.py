@@ -99,9 +99,10 @@ def _explanation(differences: Mapping[str, float], changes: Mapping[str, Flags],
     if differences[mode] <= tolerance:
         return ""
     batches = "alone" if mode == "alone" else f"in batches {mode}"
+    changed = np.any(list(changes.values()), axis=0)
     return (
         f"an image's logits depend on what else is in its batch: asked {batches} they differ by up to "
-        f"{differences[mode]:.3g} from one call on all images (tolerance {tolerance:.1g}), and {changes[mode].sum()} "
-        f"of {len(changes[mode])} predictions change; the usual cause is statistics of the batch at inference, such as "
-        "batch normalisation in training mode, and accuracies that rest on it can't be had for single images"
+        f"{differences[mode]:.3g} from one call on all images (tolerance {tolerance:.2g}), and {changed.sum()} of "
+        f"{len(changed)} predictions change in some batch; the usual cause is statistics of the batch in inference, "
+        "such as batch normalisation in training mode, and accuracies that rest on it can't be had for single images"
     )

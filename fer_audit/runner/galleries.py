@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,21 @@ def write_galleries(plan: Plan, store: Store, cells: Sequence[PlannedCell], fold
     measures = plan.grid.measures
     groups = [list(group) for _, group in itertools.groupby(sorted(cells, key=_place(plan)), _place(plan))]
     if measures.explanations is not None:
-        made = (_heat_maps(plan, store, group, tiles) for group in groups)
-        found += list(itertools.islice((gallery for gallery in made if gallery), _MOST))
+        found += _first(groups, lambda group: _heat_maps(plan, store, group, tiles))
     if measures.memorisation is not None:
-        corrupted = (group for group in groups if group[0].labels.corruption is not None)
-        made = (_corrupted_rows(plan, store, group, tiles) for group in corrupted)
-        found += list(itertools.islice((gallery for gallery in made if gallery), _MOST))
+        corrupted = [group for group in groups if group[0].labels.corruption is not None]
+        found += _first(corrupted, lambda group: _corrupted_rows(plan, store, group, tiles))
+    return found
+
+
+def _first(
+    groups: Sequence[Sequence[PlannedCell]], make: Callable[[Sequence[PlannedCell]], Gallery | None]
+) -> list[Gallery]:
+    """The galleries of the first groups, with a word where there are more."""
+    found = [gallery for gallery in map(make, groups[:_MOST]) if gallery]
+    if len(groups) > _MOST and found:
+        note = f" Shown for the first {_MOST} of {len(groups)} models, label attacks and seeds."
+        found[0] = found[0].model_copy(update={"caption": found[0].caption + note})
     return found
 
 
@@ -106,7 +115,8 @@ def _views(plan: Plan, cell: PlannedCell, arrays: dict[str, Any]) -> Iterator[tu
 def _tile(plan: Plan, arrays: dict[str, Any], view: str, place: int) -> tuple[Images, str]:
     heat = arrays[f"{view}_maps"][place].astype(np.float32) / 255
     picture = overlay(arrays[f"{view}_images"][place], heat)
-    return picture, f"predicted {plan.data.classes[arrays[f'{view}_predicted'][place]]}"
+    empty = "" if heat.any() else "; no heat"
+    return picture, f"predicted {plan.data.classes[arrays[f'{view}_predicted'][place]]}{empty}"
 
 
 def _corrupted_rows(plan: Plan, store: Store, cells: Sequence[PlannedCell], tiles: _Tiles) -> Gallery | None:

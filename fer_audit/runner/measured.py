@@ -147,7 +147,7 @@ def explanation(plan: Plan, store: Store, cell: PlannedCell) -> Explanation | No
         rows = arrays["rows"]
         measures = [ExplanationMeasure(**vars(one)) for one in heat.measured(arrays, _units(plan, rows))]
         size = (facts["map_size"][0], facts["map_size"][1])
-        return Explanation(layer=facts["layer"], map_size=size, rows=len(rows), measures=measures)
+        return Explanation(layer=facts["layer"], map_size=size, rows=len(rows), empty=facts["empty"], measures=measures)
     return None
 
 

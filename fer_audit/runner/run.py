@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ class Outcome:
     folder: Path
     trained: int
     reused: int
-    failed_cells: int
+    failed: Mapping[str, str]  #: cells that are not done, and why in one line
 
 
 def worker_count(plan: Plan, asked: int | None = None) -> int:
@@ -55,11 +56,14 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
     failures: dict[str, str] = {}
     finished: list[Finished] = []
     with LocalEngine(store, plan.file.plugin_folders, workers) as engine:
+        refused = engine.refused_layer(_named_layers(plan))
+        if refused is not None:
+            raise GridError(f"measures.explanations.layer: {refused}")
         _train(plan, store, engine, console, failures, finished)
         latencies = _latencies(plan, store, engine)
     results = collect(plan, store, failures, folder, console)
     write_results(results, folder / "results.json")
-    failed_cells = sum(cell.status != "done" for cell in results.cells)
+    failed = {cell.id: _last_line(cell.error) for cell in results.cells if cell.status != "done"}
     seconds = {event.training.key: round(event.seconds, 3) for event in finished}
     trained = sum(event.trained for event in finished)
     record = RunRecord(
@@ -84,7 +88,23 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
         markup=False,
         highlight=False,
     )
-    return Outcome(folder, trained, reused, failed_cells)
+    return Outcome(folder, trained, reused, failed)
+
+
+def _last_line(text: str) -> str:
+    """The last line of an error, which is where a traceback says what happened."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "unknown reason")
+
+
+def _named_layers(plan: Plan) -> list[tuple[ProgramSpec, str]]:
+    """The layers that the grid names, of what is to be measured, with the programs that must have them."""
+    named = {
+        (training.spec.program.key, layer): training.spec.program
+        for training in plan.missing
+        for measure in training.job.measures
+        if (layer := measure.params.get("layer")) is not None
+    }
+    return [(program, layer) for (_, layer), program in named.items()]
 
 
 def _make_folder(folder: Path) -> None:

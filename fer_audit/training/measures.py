@@ -173,7 +173,9 @@ def _explanation(trained: Trained, measure: MeasureSpec) -> Found:
                 f"{name}_predicted": predicted,
                 f"{name}_maps": _quantised(cam(view, predicted)),
             }
-    return Found({**maps, **found.values}, {"layer": cam.layer, "map_size": list(cam.map_shape)})
+    empty = int((found.maps.max(axis=(1, 2)) == 0).sum())
+    facts = {"layer": cam.layer, "map_size": list(cam.map_shape), "empty": empty}
+    return Found({**maps, **found.values}, facts)
 
 
 def first_of_each(labels: Rows) -> Rows:

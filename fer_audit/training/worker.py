@@ -1,6 +1,7 @@
 """The worker process: takes jobs from standard input, one JSON a line, and tells of them on standard output.
 
-A job is `{"training": <TrainingJob>}` or `{"latency": <ProgramSpec>}`. A worker keeps the program of its last job, so
+A job is `{"training": <TrainingJob>}`, `{"latency": <ProgramSpec>}`, or `{"layer": {"program": <ProgramSpec>, "layer":
+<name>}}`. A worker keeps the program of its last job, so
 jobs that share one follow each other without tracing. When standard input closes, whoever gave the jobs is gone or
 content, and the worker ends at once; a training under way leaves nothing behind.
 """
@@ -59,7 +60,6 @@ class Worker:
         missing = {artefact for artefact in wanted.artefacts() if not self._store.has(*artefact)}
         if missing:  # else another run on this store was faster
             program = self._compiled(wanted.training.program)
-            self._check_measures(program, wanted, missing)
             watch.lap("start")
             # Losses and predictions along the way can only be had by training again.
             if missing.intersection(wanted.along_the_way()):
@@ -134,13 +134,11 @@ class Worker:
         if failed:
             raise failed[0]
 
-    def _check_measures(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName]) -> None:
-        """Raises ExplanationError where the grid names a layer that can't be explained: before anything is trained."""
-        for artefact, measure in zip(wanted.measured(), wanted.measures, strict=True):
-            if artefact in missing and measure.params.get("layer") is not None:
-                self.building = True
-                self._tools(program).cam(measure.params["layer"])
-                self.building = False
+    def check_layer(self, job: dict[str, Any]) -> None:
+        """Builds the program of the job; raises ExplanationError where its layer can't be explained."""
+        spec = ProgramSpec.model_validate(job["program"])
+        self._tools(self._compiled(spec)).cam(job["layer"])
+        self._send({"event": "layer", "program": spec.key})
 
     def _tools(self, program: Any) -> Any:
         from fer_audit.training.measures import Instruments
@@ -229,6 +227,8 @@ def _perform(worker: Worker, job: dict[str, Any], send: Send) -> None:
     try:
         if "training" in job:
             worker.train(job["training"])
+        elif "layer" in job:
+            worker.check_layer(job["layer"])
         else:
             worker.measure_latency(job["latency"])
     except FerAuditError as error:

@@ -57,6 +57,13 @@ def test_list_shows_parameters_with_defaults(capsys):
     assert "ghostface" not in text
 
 
+def test_measures_are_listed_with_their_parameters(capsys):
+    assert main(["list", "measures"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for word in ("memorisation", "label_errors", "batch_invariance", "occluded-mouth", "epsilons = 1.0, 2.0, 4.0, 8.0"):
+        assert word in text
+
+
 def test_list_takes_short_words_for_kinds(capsys):
     assert main(["list", "attacks"]) == 0
     text = capsys.readouterr().out

@@ -138,6 +138,7 @@ def test_the_published_saving_mixes_units(cost):
         "efficientface (154.18 M): unlike units" in told
     )
     assert "In one unit: macs 56.8 %, flops 56.8 %," in told
+    assert "Claimed of flops: the saving is 56.81 %, not 12.66 %." in told
     claim = written["claim"]
     assert (claim["reproduced"], claim["honest"], claim["claimed"], claim["digits"]) == (True, False, 12.66, 2)
     (pair,) = claim["reproducing"]
@@ -161,7 +162,7 @@ def test_honest_and_unfounded_savings(cost):
         ("12.66% vs efficientface", Claim(None, 12.66, 2, "efficientface")),
         (
             "ghostface-origin 12.60 % fewer FLOPs than efficientface",
-            Claim("ghostface-origin", 12.6, 2, "efficientface"),
+            Claim("ghostface-origin", 12.6, 2, "efficientface", "flops"),
         ),
         (" 57%  less  vs. m(a=1, b=[2]) ", Claim(None, 57.0, 0, "m(a=1, b=[2])")),
         ("m(a=0.5) -3.5% VERSUS n", Claim("m(a=0.5)", -3.5, 1, "n")),

@@ -68,7 +68,7 @@ def test_the_explanation_tells_the_worst_mode_its_size_and_the_usual_cause(rows)
     for part in (
         worst.removeprefix("in batches "),
         f"{found.max_difference:.3g}",
-        f"{found.changed_by_mode[worst]} of 60 predictions",
+        f"{found.changed} of 60 predictions",
         "batch normalisation in training mode",
     ):
         assert part in found.explanation

@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 from rich.console import Console
 
-from fer_audit.explain.explanation_error import ExplanationError
+from fer_audit.errors import GridError
 from fer_audit.grid import read_grid
 from fer_audit.plan import make_plan
 from fer_audit.plugins import Registry
@@ -17,6 +17,7 @@ from fer_audit.robustness.adversarial import AdversarialError
 from fer_audit.robustness.corruptions import corrupt
 from fer_audit.runner.collect import collect
 from fer_audit.runner.galleries import write_galleries
+from fer_audit.runner.run import run_plan
 from fer_audit.store import Store
 from fer_audit.training.weights import read_weights
 from fer_audit.training.worker import Worker
@@ -201,6 +202,7 @@ def test_answers_do_not_depend_on_the_batch(cells):
 def test_heat_maps_are_measured_beside_random_ones(cells):
     for cell in cells.values():
         found = cell.explanation
+        assert 0 <= found.empty < 14
         assert (found.layer, found.map_size, found.rows) == ("max_pooling2d", (8, 8), 14)
         assert [one.name for one in found.measures] == ["deletion", "insertion", "flip-agreement", "inside"]
         for one in found.measures:
@@ -300,9 +302,9 @@ ALONE = {"models": ["small"], "augmentations": ["none"], "attacks": {"labels": [
 
 
 def test_a_layer_that_the_grid_names_must_be_there_before_anything_is_trained(tmp_path):
-    measures = {"explanations": {"layer": "sen", "rows": 8, "steps": 2}}
-    with pytest.raises(ExplanationError, match="did you mean 'seen'"):
-        Study(tmp_path, **ALONE, measures=measures)
+    study = Study(tmp_path, **ALONE, measures={"explanations": {"layer": "sen"}}, train=False)
+    with pytest.raises(GridError, match=r"measures.explanations.layer: .*did you mean 'seen'"):
+        run_plan(study.plan, study.store, tmp_path, workers=2, console=Console(quiet=True), command="")
     assert not (tmp_path / "store" / "trainings").exists()
 
 

@@ -129,6 +129,13 @@ class _Worker:
             _pipe(self.process.stdin).write(json.dumps(job) + "\n")
             _pipe(self.process.stdin).flush()
 
+    def end(self) -> None:
+        """Ends the process; its other pipe is closed by who listens to it."""
+        self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(OSError):  # what was written to it last can't be delivered any more
+            _pipe(self.process.stdin).close()
+
     def log_tail(self) -> str:
         try:
             return self.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
@@ -159,8 +166,7 @@ class LocalEngine:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._open.values():
-            worker.process.kill()
-            worker.process.wait()
+            worker.end()
         self._open.clear()
 
     def run(self, trainings: Sequence[Training]) -> Iterator[Event]:
@@ -184,6 +190,19 @@ class LocalEngine:
                 if sender.current is None:
                     yield from self._give_next(sender, schedule)
 
+    def refused_layer(self, wanted: Sequence[tuple[ProgramSpec, str]]) -> str | None:
+        """Why heat maps can't explain a layer, of the first of `wanted` that they can't; None where they can."""
+        for program, layer in wanted:
+            if not self._open:
+                self._start_worker()
+            worker = next(iter(self._open.values()))
+            worker.give({"layer": {"program": program.model_dump(mode="json"), "layer": layer}})
+            answer = self._answer(worker)
+            # What can't be built, or kills its worker, fails with its trainings.
+            if answer is not None and answer["event"] == "failed" and not answer["program"]:
+                return str(answer["error"])
+        return None
+
     def measure_latency(self, programs: Sequence[ProgramSpec]) -> Iterator[tuple[ProgramSpec, dict[str, Any]]]:
         """How fast each program answers, on one worker while nothing else runs."""
         if not self._open:
@@ -203,8 +222,11 @@ class LocalEngine:
         """What `worker` says of a job that is not a training, or None if it died of it."""
         while True:
             number, message = self._messages.get()
-            if number == worker.number and (message is None or message["event"] in ("latency", "failed")):
+            if number != worker.number:
+                continue
+            if message is None or message["event"] in ("latency", "layer", "failed"):
                 return message
+            worker.ready = worker.ready or message["event"] == "ready"
 
     def _start_worker(self) -> None:
         number = self._started
@@ -236,12 +258,12 @@ class LocalEngine:
                 with contextlib.suppress(ValueError):
                     self._messages.put((worker.number, json.loads(line)))
         finally:
+            _pipe(worker.process.stdout).close()
             self._messages.put((worker.number, None))
 
     def _stop(self, worker: _Worker) -> None:
         del self._open[worker.number]
-        worker.process.kill()
-        worker.process.wait()
+        worker.end()
 
     def _give_next(self, worker: _Worker, schedule: Schedule) -> Iterator[Event]:
         busy = [other.program for other in self._open.values() if other.program and other is not worker]
