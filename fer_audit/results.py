@@ -334,6 +334,10 @@ class Roc(_Record):
 
     fpr: list[float]
     tpr: list[float]
+    low: list[float] = []  #: of the TPR at each point; empty where there is no band
+    high: list[float] = []
+    confidence: float | None = None  #: of the band, point by point
+    method: str = ""  #: of the band
 
 
 class Transferred(_Record):
@@ -395,6 +399,27 @@ class AttackResult(_Record):
     notes: list[str] = []  #: declared fallbacks that were taken
 
 
+class ExposedRecord(_Record):
+    """A unit of the pool that an attack finds again and again; `id` says nothing of whom the picture shows."""
+
+    id: str  #: pseudonym, the same for every attack and cell of a dataset; the csv of the records ties it to its row
+    label: int  #: given, an index of the dataset's classes
+    corrupted: bool  #: whether the given label is a wrong one
+    member_targets: int  #: targets that trained on it
+    true_positives: int  #: of them, those in which it was taken for a member
+    exposure: float  #: mean share of a target's non-members that score below it
+    exposure_sd: float | None  #: over those targets
+    nonmember_exposure: float | None  #: the same in the targets that did not train on it
+
+
+class Exposed(_Record):
+    """The units that one attack exposes most, the most exposed first."""
+
+    attack: PluginRecord
+    unit: Literal["row", "subject"]
+    records: list[ExposedRecord]
+
+
 class Privacy(_Record):
     """The models trained on halves of the pool, and what the attacks made of them."""
 
@@ -407,6 +432,7 @@ class Privacy(_Record):
     attacks: list[AttackResult]
     invalid: str = ""  #: why none of this can be trusted; empty where nothing speaks against it
     records: str | None = None  #: csv with the exposure of every row, relative to the folder of results.json
+    exposed: list[Exposed] = []  #: of each attack
 
 
 class Cell(_Record):
@@ -432,6 +458,27 @@ class Cell(_Record):
     adversarial: AdversarialRobustness | None = None
     batch_invariance: BatchInvariance | None = None
     explanation: Explanation | None = None
+
+
+class PairedDifference(_Record):
+    """How much more one cell has of something than another, on the same rows."""
+
+    metric: Literal["accuracy", "balanced_accuracy", "auc"]
+    attack: PluginRecord | None = None  #: of an AUC
+    cell: str  #: id
+    baseline: str  #: id
+    difference: Estimate  #: cell less baseline; paired, so that what both find hard cancels
+
+
+class Gate(_Record):
+    """A limit that cells must keep."""
+
+    metric: str
+    max: float | None = None
+    min: float | None = None
+    level: Literal["error", "warn"] = "error"  #: whether breaking it fails the run, or is only said
+    certain: bool = False  #: whether the whole interval must lie on one side of the limit
+    where: dict[str, list[str]] = {}  #: "model", "augmentation", "labels", "seed" -> values of the cells that are meant
 
 
 class Tile(_Record):
@@ -491,6 +538,8 @@ class Results(_Record):
     costs: list[Cost]
     cells: list[Cell]
     noise_curves: list[NoiseCurve] = []
+    comparisons: list[PairedDifference] = []  #: of pairs of cells, each pair once
+    gates: list[Gate] = []  #: of the grid
     sheets: list[ImageSheet] = []
     galleries: list[Gallery] = []
     provenance: Provenance
@@ -515,6 +564,7 @@ class RunRecord(_Record):
     finished: str | None = None
     seconds: float = 0.0
     command: str = ""
+    grid_file: str = ""  #: the grid, as the command named it
     machine: str = ""
     workers: int = 1
     git_commit: str | None = None  #: of the folder that holds the grid

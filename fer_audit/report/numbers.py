@@ -60,7 +60,7 @@ def loss(epsilon: float) -> str:
     return f"{epsilon:.2f}" if epsilon else "0"
 
 
-def integer(value: int) -> str:
+def integer(value: float) -> str:
     """A count with thousands separated."""
     return f"{value:,}"
 

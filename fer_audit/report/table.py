@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from pydantic import BaseModel
+
 from fer_audit.report.naming import chain_name, labels_and_seed
 from fer_audit.report.numbers import UNKNOWN, Form, integer, interval, percent
 from fer_audit.results import Cell, Estimate
@@ -30,6 +32,10 @@ class Bar:
     value: float
 
 
+#: A field of a record of the results, such as `(cell.utility.accuracy, "value")`: where a number comes from.
+Origin = tuple[BaseModel, str]
+
+
 @dataclass(frozen=True)
 class Entry:
     """What stands in one place of a table."""
@@ -40,6 +46,7 @@ class Entry:
     bar: Bar | None = None
     tone: str = ""
     link: str = ""  #: a relative path
+    of: tuple[Origin, ...] = ()  #: where the number comes from; the first less the second where there are two
 
 
 @dataclass(frozen=True)
@@ -63,14 +70,19 @@ def identified(cell: Cell, seeds: bool) -> Entry:
     return words(chain_name(cell), labels_and_seed(cell, seeds))
 
 
-def number(value: float | None, form: Form) -> Entry:
-    """A number without an interval."""
-    return Entry(UNKNOWN) if value is None else Entry(form(value), sort=value)
+def number(value: float | None, form: Form, *of: Origin) -> Entry:
+    """A number without an interval, and where it comes `of`."""
+    return Entry(UNKNOWN) if value is None else Entry(form(value), sort=value, of=of)
 
 
-def count(value: int | None) -> Entry:
-    """A whole number."""
-    return Entry(UNKNOWN) if value is None else Entry(integer(value), sort=value)
+def count(value: int | None, *of: Origin) -> Entry:
+    """A whole number, and where it comes `of`."""
+    return Entry(UNKNOWN) if value is None else Entry(integer(value), sort=value, of=of)
+
+
+def field(record: BaseModel | None, name: str, form: Form = integer) -> Entry:
+    """The number in that field of a record; unknown where there is no record."""
+    return Entry(UNKNOWN) if record is None else number(getattr(record, name), form, (record, name))
 
 
 def linked(path: str) -> Entry:
@@ -89,7 +101,8 @@ def measured(estimate: Estimate | None, form: Form = percent, scale: tuple[float
         reason, bracket, needed = estimate.note.partition(" (")
         return Entry(reason or UNKNOWN, note=f"({needed}" if bracket else "")
     bar = _bar(estimate, scale) if scale else None
-    return Entry(form(estimate.value), sort=estimate.value, note=interval(estimate, form), bar=bar)
+    of = ((estimate, "value"),)
+    return Entry(form(estimate.value), sort=estimate.value, note=interval(estimate, form), bar=bar, of=of)
 
 
 def scale_of(estimates: Sequence[Estimate | None]) -> tuple[float, float] | None:
