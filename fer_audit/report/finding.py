@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fer_audit.report.naming import cell_name, several_seeds
+from fer_audit.report.table import Origin
 from fer_audit.results import Cell, Results
 
 Tone = Literal["good", "bad", "open", "plain"]
@@ -18,6 +19,7 @@ class Finding:
     title: str
     text: str
     tone: Tone
+    of: tuple[Origin, ...] = ()  #: where its numbers come from
 
 
 def named(results: Results, cell: Cell) -> str:

@@ -46,6 +46,8 @@ class Entry:
     bar: Bar | None = None
     tone: str = ""
     link: str = ""  #: a relative path
+    cell: str = ""  #: id of the cell that the row speaks of
+    attack: str = ""  #: name of the attack that the row speaks of
     of: tuple[Origin, ...] = ()  #: where the number comes from; the first less the second where there are two
 
 
@@ -67,7 +69,7 @@ def words(text: str, note: str = "") -> Entry:
 
 def identified(cell: Cell, seeds: bool) -> Entry:
     """A cell: model and augmentation, and below them its labels and, where there are several `seeds`, its seed."""
-    return words(chain_name(cell), labels_and_seed(cell, seeds))
+    return Entry(chain_name(cell), sort=chain_name(cell), note=labels_and_seed(cell, seeds), cell=cell.id)
 
 
 def number(value: float | None, form: Form, *of: Origin) -> Entry:

@@ -25,6 +25,7 @@ class Variant:
     key: str
     label: str
     figure: go.Figure
+    source: tuple[str, ...] = ()  #: JSON pointers into results.json, `*` for each of a list or of an object
 
 
 @dataclass(frozen=True)
