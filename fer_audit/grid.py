@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from fer_audit.errors import GridError, did_you_mean
+from fer_audit.gate_section import METRICS, GateSection, Where, check_where
+from fer_audit.measures_section import MEASURES, Measures
+from fer_audit.section import MisplacedError, Section, as_list
 
 NONE = "none"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PluginRef(_Section):
+class PluginRef(Section):
     """A plug-in as the grid names it: `randaug`, or `{name: randaug, params: {m: 5}}`."""
 
     name: str = Field(min_length=1)
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -43,10 +42,6 @@ def _named(value: Any) -> Any:
 Ref = Annotated[PluginRef, BeforeValidator(_named)]
 
 
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
 def _without_none(chain: tuple[PluginRef, ...]) -> tuple[PluginRef, ...]:
     if len(chain) > 1 and any(ref.name == NONE for ref in chain):
         raise ValueError(f"a composition can't hold {NONE!r}")
@@ -54,7 +49,7 @@ def _without_none(chain: tuple[PluginRef, ...]) -> tuple[PluginRef, ...]:
 
 
 #: Augmentations that are applied one after another; empty for `none`.
-Chain = Annotated[tuple[Ref, ...], BeforeValidator(_as_list), AfterValidator(_without_none)]
+Chain = Annotated[tuple[Ref, ...], BeforeValidator(as_list), AfterValidator(_without_none)]
 
 
 def chain_label(chain: tuple[PluginRef, ...]) -> str:
@@ -62,14 +57,14 @@ def chain_label(chain: tuple[PluginRef, ...]) -> str:
     return "+".join(ref.label for ref in chain) or NONE
 
 
-class Attacks(_Section):
+class Attacks(Section):
     """Attacks before training (on labels) and after it (on membership)."""
 
     labels: tuple[Ref, ...] = (PluginRef(name=NONE),)
     membership: tuple[Ref, ...] = ()
 
 
-class Optimizer(_Section):
+class Optimizer(Section):
     """How weights are updated."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -80,7 +75,7 @@ class Optimizer(_Section):
     schedule: Literal["constant", "cosine"] = "cosine"
 
 
-class Training(_Section):
+class Training(Section):
     """The recipe that every training of the grid follows."""
 
     image_size: int = Field(48, ge=16, le=512)
@@ -93,7 +88,7 @@ class Training(_Section):
 Query = Literal["identity", "flip", "up", "down", "left", "right"]
 
 
-class Privacy(_Section):
+class Privacy(Section):
     """How membership is measured."""
 
     references: int = Field(6, ge=4)
@@ -116,139 +111,7 @@ class Privacy(_Section):
         return self
 
 
-def _switched(value: Any) -> Any:
-    """`true` stands for the measure with its defaults, `false` for none."""
-    if isinstance(value, bool):
-        return {} if value else None
-    if not isinstance(value, Mapping | BaseModel):  # None too: what is left empty was meant to be something
-        raise ValueError(f"expected true, false, or parameters such as {{rows: 100}}. Received: {value!r}")
-    return value
-
-
-#: Names of `fer_audit.robustness.corruptions.KINDS`, which can't be imported here: robustness lies above the grid.
-CorruptionKind = Literal[
-    "gaussian-noise",
-    "shot-noise",
-    "impulse-noise",
-    "gaussian-blur",
-    "defocus-blur",
-    "motion-blur",
-    "jpeg",
-    "pixelation",
-    "contrast",
-    "brightness",
-    "darkness",
-    "side-light",
-    "grey",
-    "fog",
-    "snow",
-    "occluded-eyes",
-    "occluded-mouth",
-    "rotation",
-    "scale",
-    "shift",
-]
-
-Severity = Annotated[int, Field(ge=1, le=5)]
-
-
-class Corruptions(_Section):
-    """Accuracy on corrupted test images."""
-
-    kinds: tuple[CorruptionKind, ...] = Field(get_args(CorruptionKind), min_length=1)
-    severities: tuple[Severity, ...] = Field((1, 2, 3, 4, 5), min_length=1)
-    baseline: str | None = None  #: label of the model that errors are relative to; None for the first of the grid
-    rows: int | None = Field(None, ge=1)  #: of the test split, drawn at random; None for all
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _once(self) -> Corruptions:
-        _refuse_twice("kinds", self.kinds)
-        _refuse_twice("severities", self.severities)
-        return self
-
-
-#: Grey levels; less is meant as a share of 0..1.
-_LEAST_EPSILON = 0.25
-
-
-class Adversarial(_Section):
-    """Accuracy on test images that were changed to be misread."""
-
-    epsilons: tuple[Annotated[float, Field(gt=0, le=255)], ...] = Field((1.0, 2.0, 4.0, 8.0), min_length=1)
-    steps: int = Field(10, ge=1)  #: of PGD
-    rows: int = Field(200, ge=1)  #: of the test split, drawn at random
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _once(self) -> Adversarial:
-        _refuse_twice("epsilons", self.epsilons)
-        return self
-
-    @model_validator(mode="after")
-    def _grey_levels(self) -> Adversarial:
-        if max(self.epsilons) < _LEAST_EPSILON:
-            raise ValueError(
-                f"epsilons are in grey levels of 0..255, such as 8 for what others write as 8/255 or .031. "
-                f"Received: {', '.join(f'{epsilon:g}' for epsilon in self.epsilons)}"
-            )
-        return self
-
-
-class BatchInvariance(_Section):
-    """Whether an answer depends on what else is in the batch."""
-
-    rows: int = Field(128, ge=2)
-    seed: int = Field(0, ge=0)
-
-
-class Explanations(_Section):
-    """Heat maps of the utility model, and what they are worth."""
-
-    #: whose map is explained, of all models or of each by its label; None for the last one of at least 7x7
-    layer: str | dict[str, str] | None = None
-    rows: int = Field(64, ge=1)
-    steps: int = Field(16, ge=2)  #: in which pixels are deleted and inserted
-    seed: int = Field(0, ge=0)
-
-
-class Memorisation(_Section):
-    """What the utility model says of corrupted train rows, epoch by epoch."""
-
-
-class LabelErrors(_Section):
-    """Wrong labels, sought with the privacy models."""
-
-
-def _refuse_twice(field: str, values: Sequence[Any]) -> None:
-    twice = [value for value in values if values.count(value) > 1]
-    if twice:
-        raise ValueError(f"{field} names {twice[0]!r} twice")
-
-
-class Measures(_Section):
-    """What is measured beside accuracy, cost and membership: `true`, or parameters; nothing is by default."""
-
-    memorisation: Annotated[Memorisation | None, BeforeValidator(_switched)] = None
-    label_errors: Annotated[LabelErrors | None, BeforeValidator(_switched)] = None
-    corruptions: Annotated[Corruptions | None, BeforeValidator(_switched)] = None
-    adversarial: Annotated[Adversarial | None, BeforeValidator(_switched)] = None
-    batch_invariance: Annotated[BatchInvariance | None, BeforeValidator(_switched)] = None
-    explanations: Annotated[Explanations | None, BeforeValidator(_switched)] = None
-
-
-#: The section of each measure.
-MEASURES: Mapping[str, type[BaseModel]] = {
-    "memorisation": Memorisation,
-    "label_errors": LabelErrors,
-    "corruptions": Corruptions,
-    "adversarial": Adversarial,
-    "batch_invariance": BatchInvariance,
-    "explanations": Explanations,
-}
-
-
-class Resources(_Section):
+class Resources(Section):
     """What the run may use; nothing here changes a result."""
 
     workers: int | Literal["auto"] = "auto"
@@ -260,7 +123,7 @@ class Resources(_Section):
         return self
 
 
-class Grid(_Section):
+class Grid(Section):
     """A study: every model with every augmentation, label attack and seed, attacked by every membership attack."""
 
     name: str = Field("", pattern=r"^(\w[\w.-]*)?$")
@@ -272,6 +135,7 @@ class Grid(_Section):
     training: Training = Training()
     privacy: Privacy = Privacy()
     measures: Measures = Measures()
+    gates: tuple[GateSection, ...] = ()
     resources: Resources = Resources()
     plugins: tuple[str, ...] = ()
     include_images: bool = False
@@ -299,8 +163,39 @@ class Grid(_Section):
             named += [("explanations.layer", model) for model in self.measures.explanations.layer]
         for field, model in named:
             if model not in known:
-                raise ValueError(
-                    f"measures.{field} must name a model of the grid: {did_you_mean(model, known)} Received: {model!r}"
+                raise MisplacedError(
+                    f"{field.rpartition('.')[2]} must name a model of the grid: {did_you_mean(model, known)} "
+                    f"Received: {model!r}",
+                    "measures",
+                    *field.split("."),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _known_cells(self) -> Grid:
+        known = {
+            "model": [ref.label for ref in self.models],
+            "augmentation": [chain_label(chain) for chain in self.augmentations],
+            "labels": [ref.label for ref in self.attacks.labels],
+            "seed": [str(seed) for seed in self.seeds],
+        }
+        for place, gate in enumerate(self.gates):
+            try:
+                check_where(gate.where.named, known)
+            except MisplacedError as error:
+                raise MisplacedError(str(error), "gates", place, "where", *error.location) from None
+        return self
+
+    @model_validator(mode="after")
+    def _measured(self) -> Grid:
+        """A gate on what the grid does not measure would be found out hours later."""
+        for place, gate in enumerate(self.gates):
+            needs = METRICS[gate.metric].needs
+            section, _, name = needs.partition(".")
+            if needs and not getattr(getattr(self, section), name):
+                raise MisplacedError(
+                    f"{gate.metric} is measured only where the grid has {needs}; add it, or leave the gate out",
+                    *("gates", place, "metric"),
                 )
         return self
 
@@ -392,7 +287,8 @@ def _explain(error: ValidationError, root: yaml.Node | None, path: Path) -> str:
     errors = error.errors()
     # A misspelt field is also a missing one; the misspelling is what the user can mend.
     first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
-    location = tuple(first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    location = (*first["loc"], *(cause.location if isinstance(cause, MisplacedError) else ()))
     line = _line_of(root, location)
     # Parts that exist in the file only: pydantic adds the branch of a union, such as ('workers', 'int').
     place = ".".join(str(part) for part in location[: _depth(root, location)]) or "grid"
@@ -423,12 +319,14 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "measures": Measures,
         **MEASURES,
         "resources": Resources,
+        "where": Where,
     }
     if not location:
         return list(Grid.model_fields)
     last = next((part for part in reversed(location) if isinstance(part, str)), "")
     inside_list = isinstance(location[-1], int)
-    section = PluginRef if inside_list else sections.get(last, PluginRef)
+    of_lists = {"gates": GateSection}
+    section = (of_lists if inside_list else sections).get(last, PluginRef)
     return list(section.model_fields)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any, cast
@@ -18,12 +18,14 @@ import numpy.typing as npt
 
 from fer_audit.attacks.label_attack import Corruption, LabelAttack, LabelContext
 from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.cell_choice import Combination, cell_id, chosen
 from fer_audit.data.cached import load_through
 from fer_audit.data.codes import NUMBERED
 from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.splits import membership_matrix
 from fer_audit.errors import GridError
-from fer_audit.grid import NONE, Grid, GridFile, Measures, PluginRef, chain_label
+from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
+from fer_audit.measures_section import Measures
 from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin, Registry, content_key, module_digest, package_digest
 from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
@@ -60,7 +62,7 @@ class Line:
     @property
     def id(self) -> str:
         """Readable and unique in the grid."""
-        return "/".join((self.model.label, chain_label(self.chain), self.label_attack.label, f"seed{self.seed}"))
+        return cell_id(self.seed, self.label_attack, self.model, self.chain)
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,13 @@ class Plan:
         return {training.spec.program.key: training.spec.program for training in self.trainings.values()}
 
 
-def make_plan(file: GridFile, store: Store) -> Plan:
-    """Checks every name and parameter, loads the data and counts the work; raises GridError, PluginError, DataError."""
+def make_plan(file: GridFile, store: Store, cells: Sequence[str] = ()) -> Plan:
+    """Checks every name and parameter, loads the data and counts the work; raises GridError, PluginError, DataError.
+
+    Only the cells that patterns in `cells` mean are planned, or all where there are none.
+    """
     grid = file.grid
+    combinations = chosen(grid, cells)
     registry = Registry.load(file.plugin_folders)
     plugins = _Plugins(registry)
     dataset = cast("Dataset", plugins.create("dataset", grid.dataset))
@@ -139,7 +145,7 @@ def make_plan(file: GridFile, store: Store) -> Plan:
             subjects=data.pool.subjects is not None,
         )
     plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks)
-    _add_cells(plan, plugins, store)
+    _add_cells(plan, plugins, store, combinations)
     _look_up(plan, store)
     return plan
 
@@ -190,16 +196,16 @@ class _Plugins:
                 self.create("label-attack", ref)
 
 
-def _add_cells(plan: Plan, plugins: _Plugins, store: Store) -> None:
+def _add_cells(plan: Plan, plugins: _Plugins, store: Store, combinations: Sequence[Combination]) -> None:
     grid, data = plan.grid, plan.data
     shared = _Shared(plan, store)
-    for seed in grid.seeds:
+    for seed, of_seed in itertools.groupby(combinations, lambda cell: cell[0]):
         keep = None
         if plan.attacks or grid.measures.label_errors:
             keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.units, seed)
-        for attack_ref in grid.attacks.labels:
+        for attack_ref, of_attack in itertools.groupby(of_seed, lambda cell: cell[1]):
             labels = _given_labels(plan, plugins, attack_ref, seed)
-            for model, chain in itertools.product(grid.models, grid.augmentations):
+            for _, _, model, chain in of_attack:
                 identities = tuple(plugins.identity("augmentation", ref) for ref in chain)
                 line = Line(model, chain, attack_ref, seed, plugins.identity("model", model), identities)
                 plan.cells.append(shared.cell(line, labels, keep))

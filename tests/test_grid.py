@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fer_audit.errors import GridError
 from fer_audit.grid import chain_label, read_grid
+from fer_audit.results import Gate
 from fer_audit.robustness.corruptions import KINDS
 
 SMALL = """
@@ -92,6 +93,28 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         (SMALL + "measures: {explanations: {layer: {ghostfac: x}}}\n", r"layer must name a model .*mean 'ghostface'"),
         (SMALL + "measures: {corruptions: 3}\n", r"measures.corruptions: expected true, false, or param.*Received: 3"),
         (SMALL + "measures: {explanations: {rows: 0}}\n", r"measures.explanations.rows: .*Received: 0"),
+        (SMALL + "gates: [{metric: acuracy, min: 0.5}]\n", r"gates.0.metric: unknown metric .*mean 'accuracy'\?"),
+        (SMALL + "gates:\n  - {metric: accuracy}\n", r"yaml:5: gates.0: a gate has one limit, .*Received: neither"),
+        (SMALL + "gates: [{metric: mce, max: 1, min: 0}]\n", r"gates.0: a gate has one limit.*Received: both"),
+        (SMALL + "gates: [{metric: mce, max: .inf}]\n", r"gates.0.max: .*finite"),
+        (SMALL + "gates: [{metric: accuracy, min: 50}]\n", r"accuracy is 0 to 1, such as 0.6 for 60 %. Received: 50"),
+        (SMALL + "gates: [{metric: macs, max: -1}]\n", r"a limit of macs is at least 0. Received: -1"),
+        (SMALL + "gates: [{metric: latency_p50_ms, max: 9, certain: true}]\n", r"gates.0: latency_p50_ms has no inter"),
+        (SMALL + "gates: [{metrc: accuracy}]\n", r"unknown field 'metrc' in gates.0: did you mean 'metric'\?"),
+        (SMALL + "gates: [{metric: accuracy, max: 1, level: fatal}]\n", r"gates.0.level: .*'warn'.*Received: 'fatal'"),
+        (
+            SMALL
+            + "gates:\n  - {metric: macs, max: 1}\n  - metric: macs\n    max: 1\n    where:\n      model: ghostfac\n",
+            r"yaml:9: gates.1.where.model: no cell has model 'ghostfac': did you mean 'ghostface'\?",
+        ),
+        (
+            SMALL + "gates: [{metric: macs, max: 1, where: {modl: ghostface}}]\n",
+            r"unknown field 'modl' in gates.0.where: did you mean 'model'\?",
+        ),
+        (SMALL + "gates: [{metric: macs, max: 1, where: {seed: [0, 3]}}]\n", r"where.seed: no cell has seed '3'"),
+        (SMALL + "gates: [{metric: macs, max: 1, where: {labels: pair-flip}}]\n", r"no cell has labels 'pair-flip'"),
+        (SMALL + "gates: [{metric: mia_auc, max: 0.6}]\n", r"gates.0.metric: mia_auc .* has attacks.membership"),
+        (SMALL + "gates: [{metric: mce, max: 1}]\n", r"gates.0.metric: mce .* has measures.corruptions"),
         (SMALL + "resources: {workers: 0}\n", r"at least 1"),
         (SMALL + "resources: {workers: many}\n", r"resources.workers"),
         ("models: [ghostface]\n", r"the field 'dataset' is missing"),
@@ -120,6 +143,42 @@ def test_measures_are_switched_on_by_a_word_or_by_parameters(tmp_path):
     assert measures.adversarial.steps == 3
     assert measures.explanations is None
     assert measures.memorisation is None
+
+
+def test_gates_are_recorded_as_results_have_them(tmp_path):
+    text = """
+        dataset: synthface
+        models: [ghostface, {name: mini-xception, params: {width: 2}}]
+        augmentations: [none, [randaug, mixup]]
+        attacks: {membership: [rmia]}
+        seeds: [0, 1]
+        gates:
+          - {metric: mia_auc, max: 0.6}
+          - metric: accuracy
+            min: 0.5
+            level: warn
+            certain: true
+            where: {model: mini-xception(width=2), augmentation: [none, randaug+mixup], labels: null, seed: 1}
+    """
+    first, second = (Gate.model_validate(gate.recorded) for gate in read(tmp_path, text).grid.gates)
+    assert first == Gate(metric="mia_auc", max=0.6)
+    assert second == Gate(
+        metric="accuracy",
+        min=0.5,
+        level="warn",
+        certain=True,
+        where={
+            "model": ["mini-xception(width=2)"],
+            "augmentation": ["none", "randaug+mixup"],
+            "labels": ["none"],
+            "seed": ["1"],
+        },
+    )
+
+
+def test_the_place_of_a_mistake_among_models_is_told(tmp_path):
+    with pytest.raises(GridError, match=r"study.yaml:6: measures.corruptions.baseline: baseline must name a model"):
+        read(tmp_path, SMALL + "measures:\n  corruptions:\n    baseline: ghostfac\n")
 
 
 def test_a_missing_file_and_a_binary_file(tmp_path):

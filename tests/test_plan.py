@@ -1,5 +1,6 @@
 """Plans: what shares a training, and what a key depends on."""
 
+import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -131,10 +132,10 @@ class Workshop:
             (folder / "plugins" / f"{name}.py").write_text(source)
         self.store = Store(folder / "store")
 
-    def plan(self, store=None, **changes):
+    def plan(self, store=None, cells=(), **changes):
         path = self.folder / "grid.yaml"
         path.write_text(yaml.safe_dump({**BASE, **changes}))
-        return make_plan(read_grid(path), store or self.store)
+        return make_plan(read_grid(path), store or self.store, cells)
 
     def keys(self, **changes):
         """Keys of all trainings by title."""
@@ -349,6 +350,35 @@ def test_more_references_keep_the_first_ones(workshop):
     before, after = workshop.keys(), workshop.keys(privacy={"references": 6})
     assert set(before.values()) < set(after.values())
     assert len(after) == len(before) + 4 * 2
+
+
+@pytest.mark.parametrize("pattern", ["*", "net/mixup/*", "*/symmetric(rate=0.3)/seed1", "net/none/none/seed0"])
+def test_chosen_cells_are_those_of_the_whole_grid(workshop, pattern):
+    changes = {"seeds": [0, 1], "measures": ALL_MEASURES}
+    whole, part = workshop.plan(**changes), workshop.plan(cells=[pattern], **changes)
+    ids = [cell.id for cell in whole.cells]
+    assert [cell.id for cell in part.cells] == fnmatch.filter(ids, pattern) != []
+    assert part.trainings.items() <= whole.trainings.items()  # to the title and all that is asked
+    for cell in part.cells:
+        same = whole.cells[ids.index(cell.id)]
+        assert (cell.utility, cell.privacy) == (same.utility, same.privacy)
+        np.testing.assert_array_equal(cell.keep, same.keep)
+        np.testing.assert_array_equal(cell.labels.given, same.labels.given)
+    # Nothing is planned but what these cells want.
+    assert set(part.trainings) == {key for cell in part.cells for key in (cell.utility, *cell.privacy)}
+
+
+def test_what_was_done_for_a_chosen_cell_is_done_for_the_grid(workshop):
+    part = workshop.plan(cells=["net/mixup/none/seed0"])
+    for training in part.missing:
+        finish(workshop.store, training, "trainings", "signals")
+    assert not workshop.plan(cells=["net/mixup/none/seed0"]).missing
+    assert workshop.plan().done == set(part.trainings)
+
+
+def test_a_pattern_without_cells_is_refused_before_anything_is_read(workshop):
+    with pytest.raises(GridError, match="the nearest ids are 'net/mixup/none/seed0'"):
+        workshop.plan(cells=["net/mixup/none/seed7"], dataset={"name": "no such dataset"})
 
 
 def finish(store, training, *kinds):

@@ -30,7 +30,7 @@ from table import heading, note, show
 from fer_audit.attacks import Signals, audit, create
 from fer_audit.metrics import epsilon, intervals, membership
 from fer_audit.plugins import Registry
-from fer_audit.results import AttackResult, Estimate
+from fer_audit.results import AttackResult, Estimate, Roc
 
 MODELS, PEOPLE, ROWS_EACH, POPULATION, QUERIES, CLASSES, EPOCHS = 6, 100, 5, 100, 2, 3, 6
 NOMINAL = 0.05
@@ -121,6 +121,7 @@ def audit_alarms(result: AttackResult) -> Iterator[tuple[str, float]]:
     yield "AUC of a target", float(np.mean([_misses(target.auc, 0.5) for target in result.targets]))
     yield "advantage", _misses(result.advantage, 0.0)
     yield "TPR at 1 % FPR", _above(result.tpr_at_fpr["0.01"], _TPR_BY_CHANCE)
+    yield "ROC band at 30 % FPR", _outside(result.roc, 0.3)
     yield "epsilon > 0", float(result.epsilon.lower_bound > 0)
     sliced = [one.p_adjusted for one in result.slices if one.p_adjusted is not None]
     yield "any slice differs", float(min(sliced, default=1.0) < NOMINAL)
@@ -136,6 +137,12 @@ def _misses(estimate: Estimate, truth: float) -> float:
 
 def _above(estimate: Estimate, truth: float) -> float:
     return math.nan if estimate.low is None else float(estimate.low > truth)
+
+
+def _outside(roc: Roc, fpr: float) -> float:
+    """Whether chance is outside the band of the point that is nearest to `fpr`."""
+    place = min(range(len(roc.fpr)), key=lambda at: abs(roc.fpr[at] - fpr))
+    return float(not roc.low[place] <= roc.fpr[place] <= roc.high[place])
 
 
 def plain_alarms(seed: int) -> Iterator[tuple[str, Alarms]]:

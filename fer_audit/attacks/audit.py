@@ -16,7 +16,8 @@ Four rules keep an audit honest where nothing leaks.
 
 Rates over all targets are averages at one threshold a target: the TPR at an FPR, and each point of the ROC curve, is
 the mean over targets at realisable thresholds, every target keeping to the FPR itself. Scores of different targets are
-never put on one scale, which would need a calibration that an attacker does not have.
+never put on one scale, which would need a calibration that an attacker does not have. The band of the ROC curve is of
+the mean TPR, point by point: it holds for one FPR that is chosen beforehand, not for the whole curve at once.
 FPR, FNR and TPR at the transferred thresholds are of the thresholds as they were set: their intervals speak of other
 people, not of other reference models.
 """
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ import numpy.typing as npt
 
 from fer_audit.attacks.attacked import Attacked, Outcome, references_of
 from fer_audit.attacks.frame import Frame, make_frame
+from fer_audit.attacks.mean_roc import MeanRoc, mean_roc
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.attacks.privacy_loss import prove
 from fer_audit.attacks.records import Records, make_records, stability
@@ -44,13 +46,15 @@ from fer_audit.metrics.intervals import Counts, Interval
 from fer_audit.metrics.membership import Scores
 from fer_audit.results import AttackResult, Confusion, Estimate, PluginRecord, Roc, TargetResult, Transferred
 
-__all__ = ["Audited", "audit", "audited", "mean_roc", "references_of"]
+__all__ = ["Audited", "audit", "audited", "references_of", "stretch_of"]
 
 #: False positive rates at which the TPR is given, where the data resolve them.
 FPRS = (0.01, 0.001)
 
 #: See rule 4 above.
 BOTH_ROLES = math.sqrt(2)
+#: What is said of an interval that was stretched.
+STRETCHED = ", stretched by sqrt(2)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +140,12 @@ def audited(
     return found
 
 
+def stretch_of(attack: MembershipAttack, targets: int) -> float:
+    """How much wider intervals over several targets are where `attack` learns from other rows; see rule 4 above."""
+    learns = attack.needed().references > 0 and not attack.scores_rows_apart
+    return BOTH_ROLES if learns and targets > 1 else 1.0
+
+
 @dataclass(frozen=True)
 class _Statistics:
     """What is counted on the outcomes of an attack, and with which intervals."""
@@ -146,17 +156,12 @@ class _Statistics:
     seed: int
     confidence: float
     resamples: int
-    #: Widens what was taken over several targets of an attack that learns; see rule 4.
-    stretch: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        learned = self.attack.needed().references > 0 and not self.attack.scores_rows_apart
-        object.__setattr__(self, "stretch", BOTH_ROLES if learned and len(self.outcomes) > 1 else 1.0)
 
     def result(self, notes: Mapping[str, set[int]], correction: Correction, delta: float) -> AttackResult:
         """Sums up over targets."""
         frame, outcomes, attack = self.frame, self.outcomes, self.attack
-        aucs, tprs = self._resampled()
+        curve = mean_roc([membership.roc(outcome.members, outcome.nonmembers) for outcome in outcomes])
+        aucs, tprs = self._resampled([*FPRS, *curve.stricter.tolist(), *curve.nominal.tolist()])
         per_target = [self._target(outcome, aucs[:, column]) for column, outcome in enumerate(outcomes)]
         values = [result.auc.value for result in per_target if result.auc.value is not None]
         identity = attack.identity()
@@ -175,7 +180,7 @@ class _Statistics:
             **self._rates(),
             transferred={str(fpr): self._transferred(fpr) for fpr in FPRS},
             epsilon=prove(frame, outcomes, fpr=FPRS[0], delta=delta, confidence=self.confidence, seed=self.seed),
-            roc=mean_roc([membership.roc(outcome.members, outcome.nonmembers) for outcome in outcomes]),
+            roc=self._roc(curve, tprs[:, len(FPRS) :]),
             targets=per_target,
             slices=Sliced(frame, outcomes, self.confidence, self.stretch, correction).slices(),
             correction=correction,
@@ -183,17 +188,42 @@ class _Statistics:
             notes=[_of_targets(text, found, len(outcomes)) for text, found in notes.items()],
         )
 
-    def _resampled(self) -> tuple[Scores, Scores]:
-        """Bootstrapped AUC (B, T) of each target and mean TPR (B, F) at each of `FPRS`; all targets share resamples."""
+    @property
+    def stretch(self) -> float:
+        """Widens what was taken over several targets of an attack that learns."""
+        return stretch_of(self.attack, len(self.outcomes))
+
+    def _resampled(self, fprs: Sequence[float]) -> tuple[Scores, Scores]:
+        """Bootstrapped AUC (B, T) of each target and mean TPR (B, F) at each of `fprs`; all targets share resamples."""
         aucs, tprs = [], []
         for weights in intervals.resampled_weights(self.frame.clusters, self.resamples, self.seed):
             aucs.append([membership.weighted_auc(o.scores, o.keep, weights) for o in self.outcomes])
             tprs.append(
                 np.mean(
-                    [membership.weighted_tpr_at_fpr(o.scores, o.keep, weights, FPRS) for o in self.outcomes], axis=0
+                    [membership.weighted_tpr_at_fpr(o.scores, o.keep, weights, fprs) for o in self.outcomes], axis=0
                 )
             )
         return np.concatenate(aucs, axis=1).T, np.concatenate(tprs)
+
+    def _roc(self, curve: MeanRoc, resampled: Scores) -> Roc:
+        """`curve` with its band, from the mean TPR (B, 2 P) at its stricter and at its nominal FPRs."""
+        clusters, name = (
+            len(np.unique(self.frame.clusters)),
+            intervals.bootstrap_name(self.frame.clustered, self.resamples),
+        )
+        strict, nominal = np.split(resampled, 2, axis=1)
+        low, high = curve.band(strict, nominal, clusters, self.confidence)
+        low = np.maximum(0.0, curve.tpr - self.stretch * (curve.tpr - low))
+        high = np.minimum(1.0, curve.tpr + self.stretch * (high - curve.tpr))
+        return Roc(
+            fpr=curve.fpr.tolist(),
+            tpr=curve.tpr.tolist(),
+            # Digits that say nothing would fill a fifth of the results.
+            low=np.minimum(curve.tpr, low.round(6)).tolist(),
+            high=np.maximum(curve.tpr, high.round(6)).tolist(),
+            confidence=self.confidence,
+            method=f"pointwise {name}, lower end at one false positive less{STRETCHED if self.stretch > 1 else ''}",
+        )
 
     def _target(self, outcome: Outcome, aucs: Scores) -> TargetResult:
         if not self.frame.clustered or self.frame.unit == "subject":
@@ -268,7 +298,7 @@ class _Statistics:
         if by == 1 or value is None or low is None or high is None:
             return estimate
         low, high = value - by * (value - low), value + by * (high - value)
-        method = f"{estimate.method}, stretched by sqrt(2)"
+        method = estimate.method + STRETCHED
         return estimate.model_copy(update={"low": max(floor, low), "high": min(1.0, high), "method": method})
 
     def _by_cluster(self, hits: npt.NDArray[np.bool_]) -> Counts:
@@ -278,25 +308,6 @@ class _Statistics:
     def _fewest_clusters(self, outcome: Outcome) -> int:
         clusters = self.frame.clusters
         return min(len(np.unique(clusters[outcome.keep])), len(np.unique(clusters[~outcome.keep])))
-
-
-def mean_roc(curves: Sequence[membership.RocCurve]) -> Roc:
-    """At most 200 points, each the mean FPR and mean TPR of one realisable threshold a target, dense at low FPR.
-
-    A point belongs to a nominal FPR that every target keeps: each flags as many as it can without exceeding it.
-    """
-    finest = max(int(curve.fp[-1]) for curve in curves)
-    nominal = np.unique(np.concatenate(([0.0], np.geomspace(1 / finest, 1, 120), np.linspace(0, 1, 76))))
-    points = [(0.0, 0.0)]
-    for fpr in nominal:
-        at = [curve.at_fpr(fpr) for curve in curves]
-        point = (
-            float(np.mean([curve.fpr[k] for curve, k in zip(curves, at, strict=True)])),
-            float(np.mean([curve.tpr[k] for curve, k in zip(curves, at, strict=True)])),
-        )
-        if point != points[-1]:
-            points.append(point)
-    return Roc(fpr=[fpr for fpr, _ in points], tpr=[tpr for _, tpr in points])
 
 
 def _summed(counts: Sequence[Confusion]) -> Confusion:

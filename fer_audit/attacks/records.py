@@ -12,10 +12,13 @@ import numpy.typing as npt
 from fer_audit.attacks.attacked import Outcome
 from fer_audit.attacks.frame import Frame
 from fer_audit.attacks.signals import Mask
-from fer_audit.metrics.intervals import placements
+from fer_audit.metrics.intervals import auc_influence, placements
 from fer_audit.metrics.membership import Scores
 
 Counts = npt.NDArray[np.int64]
+
+#: What of `Records` says nothing of how exposed a row is.
+_NOT_OF_EXPOSURE = ("first", "influence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class Records:
     nonmember_targets: Counts  #: (U,), targets that did not train on it
     nonmember_exposure: Scores  #: (U,), mean over those
     false_positives: Counts  #: (U,), targets among those in which it was taken for a member
+    influence: Scores  #: (U,), how much the unit moves the AUC, mean over all targets; see `metrics.intervals`
 
     def csv_rows(self, columns: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
         """A row each with `columns` of its row, name -> (N,), and what is known of its exposure; NaN is left empty."""
@@ -42,7 +46,7 @@ class Records:
             yield {
                 "row": row,
                 **{name: values[row] for name, values in columns.items()},
-                **{name: _cell(values[unit]) for name, values in found.items() if name != "first"},
+                **{name: _cell(values[unit]) for name, values in found.items() if name not in _NOT_OF_EXPOSURE},
             }
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -64,6 +68,7 @@ def make_records(frame: Frame, outcomes: Sequence[Outcome]) -> Records:
         nonmember_targets=(~keep).sum(axis=0),
         nonmember_exposure=_moments(exposure, ~keep)[0],
         false_positives=(~keep & flagged).sum(axis=0),
+        influence=np.mean([auc_influence(outcome.scores, outcome.keep) for outcome in outcomes], axis=0),
     )
 
 

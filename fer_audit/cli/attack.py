@@ -268,13 +268,14 @@ def _written(
     from fer_audit.runner.records import write_records
     from fer_audit.runner.signals import RECORDS, file_digest, row_columns
 
-    results = audit.results([one for _, one in found], file_digest(options.signals), records=options.records)
+    digest = file_digest(options.signals)
+    results = audit.results([one for _, one in found], digest, records=options.records)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FerAuditError(f"can't write the report to {folder}: {error.strerror}; choose another --reports") from None
     if options.records:
-        write_records(folder / RECORDS, {label: one.records for label, one in found}, row_columns(audit))
+        write_records(folder / RECORDS, dict(found), row_columns(audit), digest)
     else:
         (folder / RECORDS).unlink(missing_ok=True)
     write_results(results, folder / "results.json")

@@ -61,7 +61,7 @@ def _kinds(asked: str | None) -> list[str]:
 
 def _show_measures(console: Console) -> None:
     """The measures of a grid with their parameters, which are no plug-ins."""
-    from fer_audit.grid import MEASURES
+    from fer_audit.measures_section import MEASURES
 
     console.print("measures, each `true` or with parameters under `measures:` of a grid", style="bold", markup=False)
     for name, section in MEASURES.items():

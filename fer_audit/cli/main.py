@@ -12,6 +12,7 @@ import fer_audit
 #: Commands in the order of `--help`: module, and what it does in one line.
 COMMANDS = {
     "run": "train what is missing, attack it, and write the report",
+    "watch": "keep the page of a run up to date while it lasts",
     "plan": "show what a run would do, without doing it",
     "data": "look at a dataset: counts, copies, and whether its splits can be trusted",
     "prepare": "find, align and crop the faces of a dataset",
@@ -19,6 +20,7 @@ COMMANDS = {
     "cost": "count what models cost, and check a claimed saving",
     "attack": "attack what models answered, whoever trained them, and write the report",
     "report": "write the report again from finished results",
+    "gate": "judge finished results by limits, for scripts and CI",
     "list": "show the plug-ins and their parameters",
     "store": "show, check and prune what finished runs have kept",
 }
@@ -27,7 +29,10 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0 done, 2 bad input, 3 some failed or are damaged, 130 interrupted."""
+    """Runs one command; returns its exit code.
+
+    0 done, 1 a gate is broken, 2 bad input, 3 something failed, is damaged or can't be judged, 130 interrupted.
+    """
     from fer_audit.errors import FerAuditError, did_you_mean
 
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_audit.cli.options import add_grid, add_store
+from fer_audit.cli.options import add_cells, add_grid, add_store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `plan`."""
     add_grid(parser)
+    add_cells(parser)
     add_store(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: resources.workers)")
 
@@ -34,7 +35,7 @@ def execute(options: argparse.Namespace) -> int:
     console = Console()
     store = Store(options.store)
     with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
-        plan = make_plan(read_grid(options.grid), store)
+        plan = make_plan(read_grid(options.grid), store, options.cells)
     show_cells(plan, console)
     show_plan(plan, store, worker_count(plan, options.workers), console)
     return 0

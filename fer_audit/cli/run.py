@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fer_audit.cli.options import add_grid, add_reports, add_store
+from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, report_folder
 
-_SOME_FAILED = 3
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fer_audit.report.gates import Judged
+    from fer_audit.runner.run import Outcome
+    from fer_audit.runner.watcher import Watcher
+    from fer_audit.store import Store
 
 #: Failed cells that the terminal names; the report has all.
 _MOST_TOLD = 10
@@ -16,43 +26,75 @@ _MOST_TOLD = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
     add_grid(parser)
+    add_cells(parser, "; their report goes to DIR/<name of the grid>-cells")
     add_store(parser)
     add_reports(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: resources.workers)")
+    parser.add_argument("--watch", action="store_true", help="have a page that shows how far the run is while it lasts")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Runs the grid; 0 when every cell is done, 3 when some failed."""
+    """Runs the grid; 0 when every cell is done, 3 when some failed, and what the grid's gates make of it."""
     from rich.console import Console
 
     from fer_audit.cli.plan import show_cells, show_damaged, show_plan
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
+    from fer_audit.report.gates import exit_code, judge
     from fer_audit.report.page import render
     from fer_audit.runner.run import run_plan, worker_count
     from fer_audit.store import Store
 
     console = Console()
     store = Store(options.store)
-    with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
-        plan = make_plan(read_grid(options.grid), store)
+    with contextlib.ExitStack() as held:
+        held.enter_context(store.in_use(lambda: console.print("waiting for a prune of the store to end")))
+        plan = make_plan(read_grid(options.grid), store, options.cells)
         workers = worker_count(plan, options.workers)
         show_cells(plan, console)
         show_plan(plan, store, workers, console)
-        folder = options.reports / plan.grid.name
+        folder = report_folder(options.reports, plan.grid.name, options.cells)
+        watcher = None
+        if options.watch and plan.missing:
+            watcher = held.enter_context(_watcher(options, store, folder, console))
         told = len(store.found_damaged)
-        outcome = run_plan(plan, store, folder, workers=workers, console=console, command=" ".join(sys.argv))
+        command = " ".join(sys.argv)
+        outcome = run_plan(plan, store, folder, workers=workers, console=console, command=command, watcher=watcher)
+        page = render(folder)
     show_damaged(store.found_damaged[told:], store, console)
-    page = render(folder)
     console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    _show_failed(outcome, console)
+    judged = judge(outcome.results, outcome.record, outcome.results.gates)
+    _show_gates(judged, console)
+    return exit_code(judged, outcome.results)
+
+
+def _watcher(options: argparse.Namespace, store: Store, folder: Path, console: Console) -> Watcher:
+    """What keeps the page up to date, and where that page is."""
+    from fer_audit.report.page import render
+    from fer_audit.runner.watcher import Watcher
+
+    console.print(f"live page: {folder / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+    arguments = [str(options.grid), f"--store={options.store}", f"--reports={options.reports}"]
+    arguments += [f"--cell={pattern}" for pattern in options.cells]
+    return Watcher(["watch", *arguments], store, folder, console=console, last=render)
+
+
+def _show_failed(outcome: Outcome, console: Console) -> None:
+    """The failed cells with their reasons, as far as a terminal can hold them."""
+    for cell, reason in list(outcome.failed.items())[:_MOST_TOLD]:
+        console.print(f"failed: {cell}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     if outcome.failed:
-        for cell, reason in list(outcome.failed.items())[:_MOST_TOLD]:
-            console.print(f"failed: {cell}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
         console.print(
-            f"{len(outcome.failed)} of {len(plan.cells)} cells failed; the report says more, and running again tries "
-            f"again what was not finished",
+            f"{len(outcome.failed)} of {len(outcome.results.cells)} cells failed; the report says more, and running "
+            f"again tries again what was not finished",
             markup=False,
             highlight=False,
         )
-        return _SOME_FAILED
-    return 0
+
+
+def _show_gates(judged: Sequence[Judged], console: Console) -> None:
+    """One line for each gate of the grid."""
+    for one in judged:
+        style = "red" if one.outcome == "fail" and one.gate.level == "error" else None
+        console.print(f"gate {one.word}: {one.text}", style=style, markup=False, highlight=False, soft_wrap=True)

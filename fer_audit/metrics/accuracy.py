@@ -12,6 +12,7 @@ from fer_audit.results import Estimate
 
 Labels = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 def confusion_matrix(labels: Labels, predictions: Labels, classes: int) -> npt.NDArray[np.int64]:
@@ -78,3 +79,24 @@ def balanced_accuracy(labels: Labels, predictions: Labels, classes: int, confide
         method="MOVER from Wilson limits of the recalls",
         note=f"{empty} of {classes} classes have no rows and are left out" if empty else "",
     )
+
+
+def balanced_weights(labels: Labels) -> Floats:
+    """What each row (N,) counts in the balanced accuracy: 1 / (K n_k) for one of the n_k rows of one of K classes.
+
+    Classes without rows are left out, as in `balanced_accuracy`; the weights add up to 1.
+    """
+    _, classes, rows = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(rows) * rows[classes]), np.float64)
+
+
+def balanced_influence(correct: Mask, labels: Labels) -> Floats:
+    """How much each row (N,) moves the balanced accuracy of a model that is `correct` (N,) or not; they add up to 0.
+
+    The balanced accuracy is the mean of K recalls r_k, ratios of hits to rows, so that by the linearisation of a ratio
+    (Woodruff 1971) a row of class k has the influence (c - r_k) / (K n_k), c being 1 where the model is right. With one
+    class this is the accuracy.
+    """
+    _, classes, rows = np.unique(labels, return_inverse=True, return_counts=True)
+    recalls = np.bincount(classes, correct) / rows
+    return np.asarray((correct - recalls[classes]) * balanced_weights(labels), np.float64)

@@ -67,7 +67,7 @@ def clustered_rate(k: Counts, n: Counts, confidence: float = 0.95) -> Estimate:
     if total == 0:
         return Estimate(value=None, confidence=confidence, n=0, note="no rows")
     p = float(k.sum() / total)
-    effective = _effective_rows(p, _linearised_variance((k - p * n) / total), clusters, total, confidence)
+    effective = _effective_rows(p, linearised_variance((k - p * n) / total), clusters, total, confidence)
     low, high = clopper_pearson(p * effective, effective, confidence)
     method = f"Clopper-Pearson at the effective size of {clusters} clusters (Korn-Graubard)"
     return Estimate(value=p, low=low, high=high, confidence=confidence, n=total, method=method)
@@ -94,7 +94,7 @@ def clustered_difference(
     (k1, n1), (k0, n0) = one, other
     p1, p0 = k1.sum() / max(n1.sum(), 1), k0.sum() / max(n0.sum(), 1)
     influence = (k1 - p1 * n1) / max(n1.sum(), 1) - (k0 - p0 * n0) / max(n0.sum(), 1)
-    value, variance = float(p1 - p0), _linearised_variance(influence)
+    value, variance = float(p1 - p0), linearised_variance(influence)
     if variance > 0:
         half = _t_quantile(confidence, len(influence) - 1) * math.sqrt(variance)
         low, high, method = value - half, value + half, f"linearised over {len(influence)} clusters, t quantile"
@@ -112,10 +112,15 @@ def clustered_difference(
     )
 
 
-def _linearised_variance(influence: Scores) -> float:
+def linearised_variance(influence: Scores) -> float:
     """Variance of a sum of independent clusters' influences (S,), which add up to 0."""
     clusters = len(influence)
     return float(clusters / (clusters - 1) * np.sum(influence**2)) if clusters > 1 else 0.0
+
+
+def summed(influence: Scores, groups: npt.NDArray[np.intp]) -> Scores:
+    """Sums (S,) of the rows' `influence` (N,) over the clusters 0..S-1 in `groups` (N,)."""
+    return np.asarray(np.bincount(groups, influence), np.float64)
 
 
 def auc_variance(
@@ -168,7 +173,7 @@ def linearised_test(influence: Scores, value: float, confidence: float, stretch:
     from scipy.special import stdtr
 
     freedom = max(len(influence) - 1, 1)
-    error = stretch * math.sqrt(_linearised_variance(influence))
+    error = stretch * math.sqrt(linearised_variance(influence))
     half = _t_quantile(confidence, freedom) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
     return Interval(value - half, value + half), p
@@ -283,15 +288,24 @@ def resampled_weights(clusters: Clusters, resamples: int, seed: int) -> Iterator
 
 def percentile_interval(values: Scores, clusters: int, confidence: float) -> Interval:
     """Percentiles of bootstrapped `values` (B,) without NaN, expanded for few clusters as Hesterberg (2015) does."""
+    low, high = percentile_band(values[:, None], clusters, confidence)
+    return Interval(float(low[0]), float(high[0]))
+
+
+def percentile_band(values: Scores, clusters: int, confidence: float) -> tuple[Scores, Scores]:
+    """`percentile_interval` of each of K statistics at once: lower and upper limits (K,) from `values` (B, K).
+
+    Each limit holds for its own statistic, not for all of them together. A resample with a NaN is left out.
+    """
     from scipy.special import ndtr
 
-    known = values[~np.isnan(values)]
+    known = values[~np.isnan(values).any(axis=1)]
     if not known.size or clusters < 2:
-        return Interval(-math.inf, math.inf)
+        return np.full(values.shape[1], -np.inf), np.full(values.shape[1], np.inf)
     stretched = math.sqrt(clusters / (clusters - 1)) * _t_quantile(confidence, clusters - 1)
     tail = float(ndtr(-stretched))
-    low, high = np.quantile(known, (tail, 1 - tail))
-    return Interval(float(low), float(high))
+    low, high = np.quantile(known, (tail, 1 - tail), axis=0)
+    return low, high
 
 
 def bootstrap_name(by_subject: bool, resamples: int) -> str:

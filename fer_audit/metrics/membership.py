@@ -6,6 +6,7 @@ one block that is flagged as a whole or not at all. Scores may be infinite, neve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,20 +125,34 @@ def weighted_auc(scores: Scores, keep: Mask, weights: Scores) -> Scores:
         )
 
 
-def weighted_tpr_at_fpr(scores: Scores, keep: Mask, weights: Scores, fprs: tuple[float, ...]) -> Scores:
-    """`tpr_at_fpr` (B, len(fprs)) where row i counts `weights[b, i]` times, as in `weighted_auc`."""
+def weighted_tpr_at_fpr(scores: Scores, keep: Mask, weights: Scores, fprs: Sequence[float]) -> Scores:
+    """`tpr_at_fpr` (B, F) at each of `fprs` (F,), row i counting `weights[b, i]` times, a whole number.
+
+    NaN where a resample lacks members or non-members.
+    """
     members, nonmembers = _by_score(-scores, keep)
     hits = _cumulative(weights[:, members])
-    false = _cumulative(weights[:, nonmembers])[:, 1:]
     above = np.searchsorted(-scores[members], -scores[nonmembers], side="left")  # members above each non-member
-    # Flagged is everything above the first non-member, from the top, that would push the FPR beyond what is allowed.
-    found = np.empty((len(weights), len(fprs)))
+    # One more non-member below all others stops what is left at an FPR of 1.
+    stops = np.append(above, len(members)) + hits.shape[1] * np.arange(len(weights))[:, None]
+    counts = np.ones(stops.shape, np.intp)
+    counts[:, :-1] = weights[:, nonmembers]
+    totals = counts.sum(axis=1) - 1
+    # With k false positives allowed, flagged is every member above the (k + 1)-th non-member, from the top.
+    held = np.repeat(stops.ravel(), counts.ravel())
+    first = np.cumsum(totals + 1) - (totals + 1)
     with np.errstate(invalid="ignore"):
-        for column, fpr in enumerate(fprs):
-            excess = false / false[:, -1:] > fpr
-            flagged = np.where(excess.any(axis=1), above[excess.argmax(axis=1)], len(members))
-            found[:, column] = np.take_along_axis(hits, flagged[:, None], axis=1)[:, 0] / hits[:, -1]
-    return found
+        found = hits.ravel()[held[first[:, None] + _allowed(totals, np.asarray(fprs))]] / hits[:, -1:]
+    found[totals == 0] = np.nan
+    return np.asarray(found, np.float64)
+
+
+def _allowed(totals: npt.NDArray[np.intp], fprs: Scores) -> npt.NDArray[np.intp]:
+    """The most false positives (B, F) among `totals` (B,) non-members that keep the FPR at or below `fprs` (F,)."""
+    sizes, index = np.unique(totals, return_inverse=True)
+    # The k that an FPR allows is where k / n, a double, does not exceed it; see `RocCurve.at_fpr`.
+    known = [np.searchsorted(np.arange(size + 1) / max(size, 1), fprs, side="right") - 1 for size in sizes.tolist()]
+    return np.asarray(np.array(known)[index], np.intp)
 
 
 def _by_score(scores: Scores, keep: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

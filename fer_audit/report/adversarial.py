@@ -6,7 +6,7 @@ from typing import Literal
 
 from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import percent
-from fer_audit.report.table import Column, Entry, Table, count, identified, measured
+from fer_audit.report.table import Column, Entry, Table, field, identified, measured
 from fer_audit.results import AdversarialRobustness, Results
 
 _Attack = tuple[Literal["fgsm", "pgd"], float]  #: with its epsilon
@@ -37,11 +37,11 @@ def _column(attack: _Attack) -> Column:
 
 def _row(done: AdversarialRobustness, attacks: list[_Attack]) -> tuple[Entry, ...]:
     found = {(one.attack, one.epsilon): one.accuracy for one in done.points}
-    largest = max((one.max_perturbation for one in done.points), default=0.0)
+    largest = max(done.points, key=lambda one: one.max_perturbation, default=None)
     return (
-        count(done.rows),
+        field(done, "rows"),
         measured(done.clean, percent, (0, 1)),
         *(measured(found.get(attack), percent, (0, 1)) for attack in attacks),
-        Entry(f"{largest:.3g}", largest),
-        count(done.steps),
+        field(largest, "max_perturbation", lambda value: f"{value:.3g}"),
+        field(done, "steps"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_audit.report.naming import several_seeds
-from fer_audit.report.table import Column, Entry, Table, count, identified, number
+from fer_audit.report.table import Column, Entry, Table, field, identified
 from fer_audit.results import BatchInvariance, Results
 
 
@@ -29,10 +29,10 @@ def batch_invariance_table(results: Results) -> Table:
 def _row(done: BatchInvariance) -> tuple[Entry, ...]:
     verdict = "passed" if done.passed else "failed"
     return (
-        count(done.rows),
-        number(done.max_difference, _two),
-        number(done.tolerance, _two),
-        count(done.changed),
+        field(done, "rows"),
+        field(done, "max_difference", _two),
+        field(done, "tolerance", _two),
+        field(done, "changed"),
         Entry(verdict, verdict, done.explanation, tone="good" if done.passed else "bad"),
     )
 

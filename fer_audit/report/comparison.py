@@ -8,6 +8,8 @@ from statistics import NormalDist
 from fer_audit.report.finding import Finding, Tone, counted, joined
 from fer_audit.results import Cell, Estimate, ExplanationMeasure
 
+_NAMED = 3  #: augmentations that a sentence names
+
 Pair = tuple[Cell, Cell]  #: of a cell and the one that it is compared with
 
 
@@ -56,23 +58,37 @@ def effects(title: str, what: str, pairs: list[tuple[str, Estimate, Estimate]], 
     shown: dict[str, list[int]] = {}
     for name, one, other in pairs:
         shown.setdefault(name, []).append(direction(one, other, len(pairs)))
-    parts = [_effect(name, signs) for name, signs in shown.items() if any(signs)]
-    silent = [name for name, signs in shown.items() if not any(signs)]
+    told = {name: signs for name, signs in shown.items() if any(signs)}
+    parts = _effects(told)
+    silent = [name for name in shown if name not in told]
     lead = f"Against no augmentation, with model, labels and seed the same, {what} is "
     if not parts:
         text = f"{lead}neither higher nor lower beyond the intervals in any of {counted(len(pairs), 'comparison')}."
         return Finding(f"{title}: no difference can be shown", text, "open")
-    tail = f" For {joined(silent)} no difference can be shown at this size." if silent else ""
+    tail = f" For {_few(silent)} no difference can be shown at this size." if silent else ""
     signs = {sign for signs in shown.values() for sign in signs if sign}
     rising: Tone = "bad" if falling == "good" else "good"
     tone: Tone = "plain" if len(signs) > 1 else (falling if signs == {-1} else rising)
     return Finding(title, f"{lead}{'; '.join(parts)}.{tail}", tone)
 
 
+def _effects(told: dict[str, list[int]]) -> list[str]:
+    """Those with the most differences by name, and what all others have together."""
+    most = sorted(told, key=lambda name: told[name].count(0) / len(told[name]))
+    named, rest = most[:_NAMED], most[_NAMED:]
+    parts = [_effect(name, told[name]) for name in told if name in named]
+    together = [sign for name in rest for sign in told[name]]
+    return [*parts, _effect(counted(len(rest), "other"), together)] if rest else parts
+
+
 def _effect(name: str, signs: list[int]) -> str:
     lower, higher = signs.count(-1), signs.count(1)
-    said = [f"{word} in {count}" for word, count in (("lower", lower), ("higher", higher)) if count]
+    said = [f"{word} in {count:,}" for word, count in (("lower", lower), ("higher", higher)) if count]
     return f"{' and '.join(said)} of {counted(len(signs), 'comparison')} with {name}"
+
+
+def _few(names: list[str]) -> str:
+    return joined(names) if len(names) <= _NAMED else f"{len(names)} others"
 
 
 def clean_cells(cells: list[Cell]) -> list[Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_audit.report.naming import several_seeds
-from fer_audit.report.table import Column, Table, count, identified, measured
+from fer_audit.report.table import Column, Table, field, identified, measured
 from fer_audit.results import Results
 
 
@@ -21,7 +21,7 @@ def corrupted_rows_table(results: Results) -> Table:
     rows = [
         (
             identified(cell, seeds),
-            count(done.corrupted_rows),
+            field(done, "corrupted_rows"),
             *(measured(share, scale=(0, 1)) for share in (done.memorised, done.recovered, done.neither)),
             measured(done.clean_accuracy, scale=(0, 1)),
         )

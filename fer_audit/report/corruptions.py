@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fer_audit.report.naming import cell_name, several_seeds
 from fer_audit.report.numbers import percent, ratio
-from fer_audit.report.table import Column, Entry, Table, count, identified, measured, scale_of, words
+from fer_audit.report.table import Column, Entry, Table, field, identified, measured, scale_of, words
 from fer_audit.results import Cell, CorruptionRobustness, Results
 
 _MCE = Column("mCE", "mean corruption error: errors relative to the baseline's, mean over kinds; below 1 is better")
@@ -26,7 +26,7 @@ def corruptions_table(results: Results) -> Table:
     rows = [
         (
             identified(cell, seeds),
-            count(done.rows),
+            field(done, "rows"),
             measured(done.clean, percent, scale),
             measured(done.accuracy, percent, scale),
             measured(done.mce, ratio),

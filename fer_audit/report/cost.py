@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fer_audit.report.numbers import UNKNOWN, percent, short
-from fer_audit.report.table import Bar, Column, Entry, Table, count, number, words
+from dataclasses import replace
+
+from fer_audit.report.numbers import percent, short
+from fer_audit.report.table import Bar, Column, Entry, Table, field, words
 from fer_audit.results import Cost, Latency, LayerCost, Results, RunRecord
 
 _TIMES = "\u00d7"
@@ -30,18 +32,19 @@ def cost_table(results: Results) -> Table:
 
 
 def _cost_row(cost: Cost, most: int) -> tuple[Entry, ...]:
-    units = (cost.flops, cost.tf_profiler, cost.fvcore, cost.reference_macs, cost.reference_flops)
     return (
         words(cost.model),
-        count(cost.params_total),
-        count(cost.params_trainable),
-        Entry(short(cost.macs), cost.macs, f"{cost.macs:,}", Bar(0, round(cost.macs / most, 3), 0)),
-        *(_large(value) for value in units),
+        field(cost, "params_total"),
+        field(cost, "params_trainable"),
+        replace(_large(cost, "macs"), bar=Bar(0, round(cost.macs / most, 3), 0)),
+        *(_large(cost, name) for name in ("flops", "tf_profiler", "fvcore", "reference_macs", "reference_flops")),
     )
 
 
-def _large(value: int | None) -> Entry:
-    return Entry(UNKNOWN) if value is None else Entry(short(value), value, f"{value:,}")
+def _large(cost: Cost, name: str) -> Entry:
+    """A count in short, and below it in full."""
+    found = field(cost, name, short)
+    return found if found.sort is None else replace(found, note=field(cost, name).text)
 
 
 def speed_table(results: Results, run: RunRecord | None) -> Table:
@@ -59,21 +62,26 @@ def speed_table(results: Results, run: RunRecord | None) -> Table:
             Column("p95 ms", "95th percentile of these calls"),
             Column("images/s", "over all of these calls"),
         ]
-    rows = [_speed_row(cost, run) for cost in results.costs]
+    speeds = [speeds_of(run, batch) for batch in _BATCHES]
+    rows = [_speed_row(cost, [found.get(cost.model) for found in speeds]) for cost in results.costs]
     return Table("speed", "Memory and speed", tuple(columns), tuple(rows))
 
 
-def _speed_row(cost: Cost, run: RunRecord | None) -> tuple[Entry, ...]:
-    sizes = (cost.activation_peak_bytes, cost.activation_output_bytes, cost.keras_file_bytes)
-    entries = [words(cost.model), *(Entry(UNKNOWN) if size is None else number(size, _bytes) for size in sizes)]
-    for batch in _BATCHES:
-        speed = speeds_of(run, batch).get(cost.model)
-        entries += [
-            number(speed.p50_ms if speed else None, milliseconds),
-            number(speed.p95_ms if speed else None, milliseconds),
-            number(speed.images_per_s if speed else None, lambda value: f"{value:,.0f}"),
-        ]
-    return tuple(entries)
+def _speed_row(cost: Cost, speeds: list[Latency | None]) -> tuple[Entry, ...]:
+    sizes = ("activation_peak_bytes", "activation_output_bytes", "keras_file_bytes")
+    return (
+        words(cost.model),
+        *(field(cost, name, _bytes) for name in sizes),
+        *(entry for speed in speeds for entry in _speed(speed)),
+    )
+
+
+def _speed(speed: Latency | None) -> tuple[Entry, Entry, Entry]:
+    return (
+        field(speed, "p50_ms", milliseconds),
+        field(speed, "p95_ms", milliseconds),
+        field(speed, "images_per_s", lambda value: f"{value:,.0f}"),
+    )
 
 
 def layer_tables(results: Results) -> list[Table]:
@@ -88,9 +96,8 @@ def _layers(place: int, cost: Cost) -> Table:
         Column("Output", "without the batch", numeric=False),
         Column("params_total"),
         Column("params_trainable"),
-        Column("MACs"),
+        Column("MACs", "and their share of the model's"),
         Column("FLOPs", f"2 {_TIMES} MACs"),
-        Column("Share of MACs"),
         Column("Activations", "bytes of its output for one image"),
     )
     rows = [_layer_row(layer, cost.macs or 1) for layer in cost.layers]
@@ -103,12 +110,11 @@ def _layer_row(layer: LayerCost, macs: int) -> tuple[Entry, ...]:
         words(layer.name),
         words(layer.kind),
         words(shape),
-        count(layer.params_total),
-        count(layer.params_trainable),
-        count(layer.macs),
-        count(layer.flops),
-        number(layer.macs / macs, percent),
-        number(layer.activation_bytes, _bytes),
+        field(layer, "params_total"),
+        field(layer, "params_trainable"),
+        replace(field(layer, "macs"), note=percent(layer.macs / macs), bar=Bar(0, round(layer.macs / macs, 3), 0)),
+        field(layer, "flops"),
+        field(layer, "activation_bytes", _bytes),
     )
 
 

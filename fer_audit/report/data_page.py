@@ -32,7 +32,7 @@ def data_html(report: DataReport, shown: list[Picture]) -> str:
         checks.copies_table(data.hygiene),
         checks.blind_table(data.hygiene),
         checks.sizes_table(report.sizes),
-        checks.attributes_table(report.attributes),
+        checks.attributes_table(report),
     )
     return template("data.html.j2").render(
         report=report,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fer_audit.report.attack_rows import MOST
 from fer_audit.report.comparison import better
 from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal
-from fer_audit.report.table import Column, Entry, Table, identified, measured, words
+from fer_audit.report.sections import cut
+from fer_audit.report.table import Column, Entry, Table, field, identified, measured, words
 from fer_audit.results import Explanation, ExplanationMeasure, Results
 
 _VERDICTS = {1: ("better than random", "good"), -1: ("worse than random", "bad"), 0: ("not told apart", "open")}
@@ -30,7 +34,9 @@ def explanations_table(results: Results) -> Table:
         if cell.explanation is not None
         for row in _rows(cell.explanation)
     ]
-    return Table("explanations", "Heat maps against random maps", columns, tuple(rows), tools=True)
+    left_out = cut(len(rows), MOST, "lines are shown; results.json has all")
+    caption = f"Heat maps against random maps{'.' if left_out else ''}{left_out}"
+    return Table("explanations", caption, columns, tuple(rows[:MOST]), tools=True)
 
 
 def _rows(done: Explanation) -> list[tuple[Entry, ...]]:
@@ -43,8 +49,8 @@ def _rows(done: Explanation) -> list[tuple[Entry, ...]]:
 def _images(done: Explanation, one: ExplanationMeasure) -> Entry:
     """What a measure goes by, which may be fewer images than were explained."""
     notes = [f"{done.empty} without heat" if done.empty else "", one.value.note if one.value.value is not None else ""]
-    counted = done.rows if one.value.n is None else one.value.n
-    return Entry(f"{counted:,}", counted, "; ".join(filter(None, notes)))
+    counted = field(done, "rows") if one.value.n is None else field(one.value, "n")
+    return replace(counted, note="; ".join(filter(None, notes)))
 
 
 def _measure(one: ExplanationMeasure) -> tuple[Entry, ...]:

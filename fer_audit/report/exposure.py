@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fer_audit.report.naming import attack_name, several_seeds
+from fer_audit.report.attack_rows import attack_entry
+from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import decimal
-from fer_audit.report.table import Column, Table, identified, linked, number, words
-from fer_audit.results import Cell, Results
+from fer_audit.report.table import Column, Table, field, identified, linked
+from fer_audit.results import Results
 
 
 def exposure_table(results: Results, cells: int) -> Table:
@@ -17,15 +18,15 @@ def exposure_table(results: Results, cells: int) -> Table:
         Column("Rank correlation", "of the rows' exposure between two halves of the targets; 1 is the same order"),
     )
     seeds = several_seeds(results)
-    kept = [(cell, cell.privacy.records) for cell in results.cells if cell.privacy and cell.privacy.records][:cells]
+    kept = [(cell, cell.privacy) for cell in results.cells if cell.privacy and cell.privacy.records][:cells]
     rows = [
-        (identified(cell, seeds), linked(file), words(name), number(stability, decimal))
-        for cell, file in kept
-        for name, stability in _stabilities(cell)
+        (
+            identified(cell, seeds),
+            linked(found.records or ""),
+            attack_entry(cell, attack),
+            field(attack, "record_stability", decimal),
+        )
+        for cell, found in kept
+        for attack in found.attacks
     ]
     return Table("exposure", "Exposure of every row", columns, tuple(rows), tools=True)
-
-
-def _stabilities(cell: Cell) -> list[tuple[str, float | None]]:
-    found = cell.privacy.attacks if cell.privacy else []
-    return [(attack_name(cell, attack), attack.record_stability) for attack in found]

@@ -16,13 +16,14 @@ from fer_audit.report.numbers import decimal, loss, p_value, percent, share, sho
 from fer_audit.report.robustness_findings import adversarial, batch_invariance, corruptions, explanations
 from fer_audit.report.slices import group_name
 from fer_audit.report.strongest import strongest_attack, strongest_attacks
+from fer_audit.report.table import Origin
 from fer_audit.results import AttackResult, Cell, Estimate, Results, Slice
 
 SIGNIFICANT = 0.05
 
 
 def findings(results: Results) -> list[Finding]:
-    """The findings in the order of the page; but for coverage and batches they are of finished cells alone."""
+    """The findings, first what a reader must know; but for coverage and batches they are of finished cells alone."""
     everything = results
     results = results.model_copy(update={"cells": [cell for cell in results.cells if cell.status == "done"]})
     found = (
@@ -30,13 +31,13 @@ def findings(results: Results) -> list[Finding]:
         _invalid(results),
         _different_splits(results),
         _leakage(results),
-        _slices(results),
-        _epsilon(results),
         _accuracy(results),
         _augmentation_leakage(results),
         _augmentation_accuracy(results),
         noise(results),
         memorisation(results),
+        _slices(results),
+        _epsilon(results),
         label_errors(results),
         corruptions(results),
         adversarial(results),
@@ -51,7 +52,7 @@ def _invalid(results: Results) -> Finding | None:
     reasons = [cell.privacy.invalid for cell in results.cells if cell.privacy and cell.privacy.invalid]
     if not reasons:
         return None
-    of = "all" if len(reasons) == len(results.cells) else f"{len(reasons)} of {len(results.cells)}"
+    of = "all" if len(reasons) == len(results.cells) else f"{len(reasons):,} of {len(results.cells):,}"
     return Finding("Membership results can't be trusted", f"In {of} cells {reasons[0]}.", "bad")
 
 
@@ -63,10 +64,10 @@ def _different_splits(results: Results) -> Finding | None:
         return None
     told = "; ".join(f"{c.one} from {c.other} (AUC {with_interval(c.auc, decimal)}, by {c.telling})" for c in found)
     text = (
-        f"Image statistics alone tell {told}: accuracy may differ between them for that reason, and telling one from "
-        f"the other would say nothing of membership. Attacks here are judged on halves of the train split."
+        f"Image statistics alone tell {told}: accuracy may differ for that reason alone. Telling them apart says "
+        f"nothing of membership; attacks here are judged on halves of the train split."
     )
-    return Finding("Splits come from different sources", text, "bad")
+    return Finding("Splits come from different sources", text, "bad", tuple((check.auc, "value") for check in found))
 
 
 def _coverage(results: Results) -> Finding | None:
@@ -74,7 +75,7 @@ def _coverage(results: Results) -> Finding | None:
     if not undone:
         return None
     failed = sum(cell.status == "failed" for cell in undone)
-    text = f"{failed} failed and {len(undone) - failed} are missing of {counted(len(results.cells), 'cell')}; "
+    text = f"{failed:,} failed and {len(undone) - failed:,} are missing of {counted(len(results.cells), 'cell')}; "
     return Finding("The grid is not complete", text + "nothing below speaks about them.", "bad")
 
 
@@ -97,14 +98,15 @@ def _leak(results: Results, attacked: list[Cell], leaky: list[Cell], comparisons
     worst = max(leaky, key=lambda cell: _auc(cell) or 0.0)
     attack = strongest_attack(worst)
     highest = f" Highest: {named(results, worst)}, {_attack_text(worst, attack)}." if attack else ""
+    of: tuple[Origin, ...] = ((attack.auc, "value"),) if attack else ()
     rest = len(attacked) - len(leaky)
     silent = f" For {others(rest)} no leak can be shown, which is no proof that nothing leaks." if rest else ""
     text = (
-        "An attack does better than chance on them even after each interval is widened for "
+        "An attack does better than chance on them, with each interval widened for "
         f"{counted(comparisons, 'comparison')}."
     )
-    title = f"Membership leaks from {len(leaky)} of {counted(len(attacked), 'attacked cell')}"
-    return Finding(title, text + highest + silent, "bad")
+    title = f"Membership leaks from {len(leaky):,} of {counted(len(attacked), 'attacked cell')}"
+    return Finding(title, text + highest + silent, "bad", of)
 
 
 def _attack_text(cell: Cell, attack: AttackResult) -> str:
@@ -120,15 +122,16 @@ def _slices(results: Results) -> Finding | None:
         return None
     cell, attack, one = max(differ, key=lambda found: found[2].difference.value or 0.0)
     more = one.difference.value or 0.0
-    rest, p = (one.auc.value or 0.0) - more, p_value(one.p_adjusted or 0.0)
+    of: tuple[Origin, ...] = ((one.auc, "value"), (one.difference, "value"), (one, "p_adjusted"))
     text = (
         f"{_attacked(results, cell, attack)} does {'better' if more > 0 else 'worse'} on {_group(results, one)}: "
-        f"AUC {with_interval(one.auc, decimal)} against {decimal(rest)} on all others, adjusted p {p}. "
-        f"{len(differ)} of {counted(len(tested), 'group')} differ from all others after correction."
+        f"AUC {with_interval(one.auc, decimal)}, a difference of {with_interval(one.difference, decimal)} from that on "
+        f"all others, adjusted p {p_value(one.p_adjusted or 0.0)}. "
+        f"{len(differ):,} of {counted(len(tested), 'group')} differ from all others after correction."
     )
     if more > 0 and (one.auc.low or 0.0) > 0.5:
-        return Finding("Some rows are exposed more than others", text, "bad")
-    return Finding("The attack does not do equally well on all rows", text, "plain")
+        return Finding("Some rows are exposed more than others", text, "bad", of)
+    return Finding("The attack does not do equally well on all rows", text, "plain", of)
 
 
 def _group(results: Results, one: Slice) -> str:
@@ -146,13 +149,16 @@ def _epsilon(results: Results) -> Finding | None:
         return None
     cell, attack = max(proved, key=lambda found: found[1].epsilon.lower_bound)
     bound = attack.epsilon
-    chosen = f", the largest of {len(every)} bounds and not corrected for having been picked" if len(every) > 1 else ""
+    chosen = (
+        f", the largest of {len(every):,} bounds and not corrected for having been picked" if len(every) > 1 else ""
+    )
     known = f"for each {bound.unit} (delta {bound.delta:g}, {share(bound.confidence)} confidence{chosen})"
     text = (
         f"{_attacked(results, cell, attack)} refutes any epsilon below {loss(bound.lower_bound)} {known}. "
         f"The decisions could not have proved more than {loss(bound.cap)}."
     )
-    return Finding("The decisions bound the privacy loss from below", text, "plain")
+    of = tuple((bound, name) for name in ("lower_bound", "delta", "confidence", "cap"))
+    return Finding("The decisions bound the privacy loss from below", text, "plain", of)
 
 
 def _accuracy(results: Results) -> Finding | None:
@@ -161,24 +167,25 @@ def _accuracy(results: Results) -> Finding | None:
         return None
     chance = 1 / max(len(results.dataset.classes), 1)
     best = max(measured, key=lambda cell: _balanced(cell).value or 0.0)
+    of: tuple[Origin, ...] = ((_balanced(best), "value"),)
     score = f"balanced accuracy {with_interval(_balanced(best))}, chance being {percent(chance)}"
-    of = " on clean labels" if len(measured) < sum(cell.utility is not None for cell in results.cells) else ""
+    where = " on clean labels" if len(measured) < sum(cell.utility is not None for cell in results.cells) else ""
     if side(_balanced(best), chance, len(measured)) <= 0:
-        text = f"The best{of}, {named(results, best)}, has {score}."
-        return Finding("No cell can be told from chance", text, "bad")
+        text = f"The best{where}, {named(results, best)}, has {score}."
+        return Finding("No cell can be told from chance", text, "bad", of)
     ties = [cell for cell in measured if cell is not best and not _beats(best, cell, len(measured))]
-    text = f"The best{of}, {named(results, best)}, has {score}.{_ties(len(ties), len(measured) - 1)}"
-    return Finding("Expressions are recognised", text, "good")
+    text = f"The best{where}, {named(results, best)}, has {score}.{_ties(len(ties), len(measured) - 1)}"
+    return Finding("Expressions are recognised", text, "good", of)
 
 
 def _ties(ties: int, rest: int) -> str:
     if not rest:
         return ""
     if not ties:
-        return f" It is better than each of the {rest} others on the same kind of labels."
+        return f" It is better than each of the {rest:,} others on the same kind of labels."
     if ties == rest:
-        return f" None of the {rest} others on the same kind of labels can be told apart from it at this size."
-    return f" {ties} of the {rest} others on the same kind of labels can't be told apart from it at this size."
+        return f" None of the {rest:,} others on the same kind of labels can be told apart from it at this size."
+    return f" {ties:,} of the {rest:,} others on the same kind of labels can't be told apart from it at this size."
 
 
 def _augmentation_leakage(results: Results) -> Finding | None:
@@ -214,7 +221,7 @@ def _cost(results: Results) -> Finding | None:
         f"{low.model} needs {short(low.macs)} MACs for an image of {low.image_size} px, "
         f"{high.model} {short(high.macs)}: {high.macs / low.macs:.1f} times as many. Counts have no error."
     )
-    return Finding("What the models cost", text, "plain")
+    return Finding("What the models cost", text, "plain", ((low, "macs"), (low, "image_size"), (high, "macs")))
 
 
 def _same_attack(one: Cell, other: Cell) -> Iterator[tuple[AttackResult, AttackResult]]:

@@ -8,6 +8,7 @@ from fer_audit.report.comparison import clean_cells
 from fer_audit.report.naming import answers_only, cell_name, several_seeds
 from fer_audit.report.numbers import Form, decimal, integer, interval, percent, short
 from fer_audit.report.strongest import strongest_attack
+from fer_audit.report.table import Origin
 from fer_audit.results import Cell, Estimate, Results
 
 
@@ -19,6 +20,7 @@ class Tile:
     value: str
     interval: str = ""
     note: str = ""
+    of: tuple[Origin, ...] = ()  #: where the number comes from
 
 
 def headline(results: Results) -> list[Tile]:
@@ -33,13 +35,13 @@ def _cells(results: Results) -> Tile:
     done = sum(cell.status == "done" for cell in results.cells)
     data = results.dataset
     note = f"{integer(data.pool.rows)} train and {integer(data.test.rows)} test images of {len(data.classes)} classes"
-    return Tile("Cells done", f"{done} of {len(results.cells)}", note=note)
+    return Tile("Cells done", f"{done:,} of {len(results.cells):,}", note=note, of=((results, "cells"),))
 
 
 def _audited(results: Results) -> Tile:
     pool, classes = results.dataset.pool, len(results.dataset.classes)
     people = f", {integer(pool.subjects)} people" if pool.subjects else ""
-    return Tile("Rows audited", integer(pool.rows), note=f"{classes} classes{people}")
+    return Tile("Rows audited", integer(pool.rows), note=f"{classes} classes{people}", of=((pool, "rows"),))
 
 
 def _accuracy(results: Results) -> Tile | None:
@@ -59,7 +61,7 @@ def _highest(results: Results, title: str, scored: list[tuple[Cell, Estimate]], 
         return None
     cell, best = max(known, key=lambda pair: pair[1].value or 0.0)
     name = cell_name(cell, several_seeds(results))
-    return Tile(title, form(best.value or 0.0), interval(best, form), name)
+    return Tile(title, form(best.value or 0.0), interval(best, form), name, ((best, "value"),))
 
 
 def _cost(results: Results) -> Tile | None:
@@ -67,4 +69,4 @@ def _cost(results: Results) -> Tile | None:
     if least is None:
         return None
     note = f"{least.model}, {short(least.params_total)} parameters, {least.image_size} px"
-    return Tile("Fewest MACs", short(least.macs), note=note)
+    return Tile("Fewest MACs", short(least.macs), note=note, of=((least, "macs"),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import decimal
-from fer_audit.report.table import Column, Entry, Table, count, identified, linked, measured, number
+from fer_audit.report.table import Column, Entry, Table, field, identified, linked, measured
 from fer_audit.results import LabelErrors, Results
 
 
@@ -38,12 +38,12 @@ def _precision_column(level: str, first: bool) -> Column:
 
 def _row(found: LabelErrors, levels: list[str]) -> tuple[Entry, ...]:
     return (
-        count(found.rows),
-        count(found.suspected),
-        count(found.corrupted_rows),
+        field(found, "rows"),
+        field(found, "suspected"),
+        field(found, "corrupted_rows"),
         measured(found.average_precision, decimal),
-        number(found.chance, decimal),
+        field(found, "chance", decimal),
         *(measured(found.precision_at.get(level)) for level in levels),
-        count(found.models),
+        field(found, "models"),
         linked(found.file),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fer_audit.report.comparison import against_none, effects, side
 from fer_audit.report.finding import Finding, counted, named
-from fer_audit.report.noise import Place, places
+from fer_audit.report.noise import places
 from fer_audit.report.numbers import decimal, percent, points, with_interval
-from fer_audit.results import Cell, Estimate, Results
+from fer_audit.results import Cell, Estimate, LabelErrors, Results
 
 
 def noise(results: Results) -> Finding | None:
@@ -23,17 +25,14 @@ def noise(results: Results) -> Finding | None:
             f"{counted(len(noisy), 'comparison')}."
         )
         return Finding("No harm of corrupted labels can be shown at this size", text, "open")
-    text = f"Balanced accuracy is lower than with clean labels in {len(falls)} of {counted(len(noisy), 'comparison')}"
-    text += f" and higher in {rises}." if rises else "."
-    return Finding("What corrupted labels cost", text + _largest(falls), "bad" if falls else "plain")
-
-
-def _largest(falls: list[Place]) -> str:
+    text = f"Balanced accuracy is lower than with clean labels in {len(falls):,} of {counted(len(noisy), 'comparison')}"
+    text += f" and higher in {rises:,}." if rises else "."
     if not falls:
-        return ""
+        return Finding("What corrupted labels cost", text, "plain")
     worst = max(falls, key=lambda place: place.point.balanced_drop.value or 0.0)
-    drop = with_interval(worst.point.balanced_drop, points)
-    return f" Largest fall: {worst.name}, {drop} points, to {percent(worst.point.balanced_accuracy.value or 0.0)}."
+    drop, left = worst.point.balanced_drop, worst.point.balanced_accuracy
+    text += f" Largest fall: {worst.name}, {with_interval(drop, points)} points, to {percent(left.value or 0.0)}."
+    return Finding("What corrupted labels cost", text, "bad", ((drop, "value"), (left, "value")))
 
 
 def memorisation(results: Results) -> Finding | None:
@@ -49,24 +48,34 @@ def memorisation(results: Results) -> Finding | None:
 
 def label_errors(results: Results) -> Finding | None:
     """Whether wrong labels are found more often than by chance."""
-    judged = [(cell, *ranking) for cell in results.cells if (ranking := _ranking(cell)) is not None]
+    judged = [ranking for cell in results.cells if (ranking := _ranking(cell)) is not None]
     if not judged:
         return None
-    found = [one for one in judged if side(one[1], one[2], len(judged)) > 0]
+    found = [one for one in judged if side(one.precision, one.chance, len(judged)) > 0]
     if not found:
         text = f"Average precision lies above chance beyond its interval in none of {counted(len(judged), 'cell')}."
         return Finding("Wrong labels can't be shown to be found", text, "open")
-    cell, precision, chance = max(found, key=lambda one: one[1].value or 0.0)
+    best = max(found, key=lambda one: one.precision.value or 0.0)
     text = (
-        f"In {len(found)} of {counted(len(judged), 'cell')} average precision lies above chance. Highest: "
-        f"{named(results, cell)}, {with_interval(precision, decimal)}, chance being {decimal(chance)}."
+        f"In {len(found):,} of {counted(len(judged), 'cell')} average precision lies above chance. Highest: "
+        f"{named(results, best.cell)}, {with_interval(best.precision, decimal)}, chance being {decimal(best.chance)}."
     )
-    return Finding("Wrong labels can be found", text, "good")
+    return Finding("Wrong labels can be found", text, "good", ((best.precision, "value"), (best.errors, "chance")))
 
 
-def _ranking(cell: Cell) -> tuple[Estimate, float] | None:
-    """Average precision and what it is by chance, where both are known."""
+@dataclass(frozen=True)
+class _Ranking:
+    """Average precision and what it is by chance."""
+
+    cell: Cell
+    errors: LabelErrors
+    precision: Estimate
+    chance: float
+
+
+def _ranking(cell: Cell) -> _Ranking | None:
+    """None where either is unknown."""
     errors = cell.label_errors
     if errors is None or errors.average_precision is None or errors.average_precision.value is None:
         return None
-    return None if errors.chance is None else (errors.average_precision, errors.chance)
+    return None if errors.chance is None else _Ranking(cell, errors, errors.average_precision, errors.chance)

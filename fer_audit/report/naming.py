@@ -13,8 +13,8 @@ def answers_only(results: Results) -> bool:
 
 
 def several_seeds(results: Results) -> bool:
-    """Whether cells must be told apart by their seed."""
-    return len({cell.seed for cell in results.cells}) > 1
+    """Whether cells must be told apart by their seed; so also where only some cells of a grid are looked at."""
+    return len(set(results.provenance.seeds)) > 1 or len({cell.seed for cell in results.cells}) > 1
 
 
 def labels_name(cell: Cell) -> str:
@@ -69,5 +69,12 @@ def attack_name(cell: Cell, attack: AttackResult) -> str:
 
 def attacks(results: Results) -> list[str]:
     """Membership attacks in the grid's order."""
-    found = (attack_name(cell, attack) for cell in results.cells if cell.privacy for attack in cell.privacy.attacks)
-    return list(dict.fromkeys(found))
+    # Most cells have the same attacks, which are then named once.
+    alike = {_attacks_with_parameters(cell): cell for cell in reversed(results.cells)}
+    found = (alike[key] for key in dict.fromkeys(map(_attacks_with_parameters, results.cells)))
+    return list(dict.fromkeys(attack_name(c, attack) for c in found if c.privacy for attack in c.privacy.attacks))
+
+
+def _attacks_with_parameters(cell: Cell) -> tuple[tuple[str, str], ...]:
+    found = cell.privacy.attacks if cell.privacy else []
+    return tuple((attack.attack.name, repr(attack.attack.params)) for attack in found)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fer_audit.report.naming import CLEAN
 from fer_audit.report.numbers import UNKNOWN, percent, points
-from fer_audit.report.table import Column, Entry, Table, count, measured, number, scale_of, words
+from fer_audit.report.table import Column, Entry, Table, field, measured, scale_of, words
 from fer_audit.results import NoiseCurve, NoisePoint, Results
 
 
@@ -55,8 +55,8 @@ def _row(place: Place, scale: tuple[float, float] | None) -> tuple[Entry, ...]:
     point = place.point
     return (
         words(_chain(place.curve), place.labels),
-        number(point.rate, percent),
-        count(point.seeds),
+        field(point, "rate", percent),
+        field(point, "seeds"),
         measured(point.accuracy, percent, scale),
         measured(point.balanced_accuracy, percent, scale),
         *(Entry(UNKNOWN) if place.clean else measured(drop, points) for drop in (point.drop, point.balanced_drop)),
@@ -76,7 +76,7 @@ def noise_area_table(results: Results) -> Table:
     rows = [
         (
             words(_chain(curve), "; ".join(part for part in (curve.kind, curve.note) if part)),
-            number(max((point.rate for point in curve.points), default=None), percent),
+            field(max(curve.points, key=lambda point: point.rate, default=None), "rate", percent),
             measured(curve.area, percent, scale),
             measured(curve.balanced_area, percent, scale),
         )

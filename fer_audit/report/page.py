@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import jinja2
 from markupsafe import Markup
@@ -17,75 +16,114 @@ from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
 from fer_audit.report.adversarial import adversarial_table
 from fer_audit.report.batch_invariance import batch_invariance_table
-from fer_audit.report.charts.chart import Chart, Variant
 from fer_audit.report.corrupted_rows import corrupted_rows_table
 from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
 from fer_audit.report.cost import cost_table, layer_tables, speed_table
+from fer_audit.report.differences import differences
 from fer_audit.report.explanations import explanations_table
+from fer_audit.report.exposed import exposed_table
 from fer_audit.report.exposure import exposure_table
 from fer_audit.report.findings import findings
 from fer_audit.report.galleries import Kind, Shelf, galleries
+from fer_audit.report.gates import gates_table, judge, verdict
 from fer_audit.report.headline import headline
 from fer_audit.report.label_errors import label_errors_table
+from fer_audit.report.live import Live
 from fer_audit.report.naming import answers_only, cell_name, several_seeds
 from fer_audit.report.noise import noise_area_table, noise_table
+from fer_audit.report.payload import SHOWN, packed, payload
 from fer_audit.report.pictures import Picture, pictures
+from fer_audit.report.pointers import Pointers
+from fer_audit.report.reproduction import reproduction
 from fer_audit.report.sections import DETAILED, cut, sections
 from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
 from fer_audit.report.table import Table
 from fer_audit.report.tidy import tidy_csv
 from fer_audit.report.transferred import transferred_table
-from fer_audit.results import Privacy, Results, RunRecord, read_results, read_run, write_text
+from fer_audit.results import Cell, Privacy, Results, RunRecord, read_results, read_run, uncollected, write_text
 
 _PACKAGE = "fer_audit.report"
 _SCRIPTS = {
     "theme": "templates/theme.js",
     "bundle": "vendor/plotly-cartesian.min.js",
-    "script": "templates/page.js",
+    **{name: f"templates/{name}.js" for name in ("start", "charts", "tables", "cells", "differences", "page")},
 }
 
+#: Findings on the first screen; the others are a click away.
+FIRST_FINDINGS = 5
 
-def render(folder: Path) -> Path:
-    """Writes `report.html` and `results.csv` beside the results in `folder`; returns the page's path."""
+
+def render(folder: Path, live: Live | None = None) -> Path:
+    """Writes `report.html` and `results.csv` beside the results in `folder`; returns the page's path.
+
+    A `live` page says how far the run is, and reloads itself.
+    """
+    with uncollected():
+        return _rendered(folder, live)
+
+
+def _rendered(folder: Path, live: Live | None) -> Path:
     results = read_results(folder / "results.json")
     record = folder / "run.json"
     run = read_run(record) if record.exists() else None
     page = folder / "report.html"
     write_text(folder / "results.csv", tidy_csv(results))
-    write_text(page, page_html(results, run, pictures(results, folder), _shelves(results, folder)))
+    write_text(page, page_html(results, run, pictures(results, folder), _shelves(results, folder), live))
     return page
 
 
-def page_html(results: Results, run: RunRecord | None, shown: list[Picture], shelves: dict[Kind, list[Shelf]]) -> str:
+def page_html(
+    results: Results,
+    run: RunRecord | None,
+    shown: list[Picture],
+    shelves: dict[Kind, list[Shelf]],
+    live: Live | None = None,
+) -> str:
     """The page as text."""
-    parts = sections(results)
+    parts, pointers = sections(results), Pointers(results, run)
+    made, judged = _tables(results, run), judge(results, run, results.gates)
+    compared = differences(results, pointers)
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
+    told = findings(results)
+    undone = _undone(results)
     return template("page.html.j2").render(
         results=results,
         run=run,
+        live=live,
         data=results.dataset,
         origin=results.provenance,
+        place=lambda entry: pointers.all(entry.of),
+        places=lambda finding: ", ".join(filter(None, map(pointers.of, finding.of))),
+        verdict=verdict(judged, results),
+        gates=gates_table(judged),
         headline=headline(results),
-        findings=findings(results),
+        findings=told[:FIRST_FINDINGS],
+        more_findings=told[FIRST_FINDINGS:],
         charts=parts,
-        tables=_tables(results, run),
+        tables=made,
         layers=layer_tables(results),
         pictures=shown,
         galleries=shelves,
         cut_galleries={kind: _cut_galleries(results, kind, len(found)) for kind, found in shelves.items()},
         remarks=tables.corruption_remarks(results),
-        undone=_undone(results),
+        undone=undone[:DETAILED],
+        undone_count=len(undone),
+        cut_undone=cut(len(undone), DETAILED, "are shown"),
+        fallbacks=_fallbacks(results)[:DETAILED],
         invalid=_invalid(results),
         people=checks.shared_subjects(results.dataset.hygiene),
         answers_only=answers_only(results),
+        compared=compared is not None,
+        reproduction=reproduction(results, run),
         subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
         correction=correction(results),
         cut_slices=cut(sliced_cells(results), DETAILED, "cells are shown"),
         cut_files=cut(sum(found.records is not None for found in _privacies(results)), DETAILED, "files are linked"),
+        cut_exposed=cut(sum(bool(found.exposed) for found in _privacies(results)), DETAILED, "cells are shown"),
         confidence=numbers.confidence(results),
-        payload=_embedded({chart.id: _drawing(chart) for chart in parts.charts()}),
+        payload=Markup(packed(payload(results, run, made.values(), parts.charts(), compared, pointers))),  # noqa: S704
         style=Markup(resource("templates/page.css")),  # noqa: S704
-        **{name: Markup(text) for name, text in scripts.items()},  # noqa: S704
+        scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
         policy=page_policy(list(scripts.values())),
     )
 
@@ -106,6 +144,7 @@ def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
         transferred_table(results),
         slices_table(results, DETAILED),
         canaries_table(results, DETAILED),
+        exposed_table(results, DETAILED),
         exposure_table(results, DETAILED),
         tables.memorisation_table(results),
         cost_table(results),
@@ -131,48 +170,27 @@ def _privacies(results: Results) -> list[Privacy]:
     return [cell.privacy for cell in results.cells if cell.privacy]
 
 
-def _undone(results: Results) -> list[tuple[str, str, str]]:
+def _undone(results: Results) -> list[tuple[str, Cell]]:
+    """Cells that failed, and after them those that are missing."""
     seeds = several_seeds(results)
-    return [(cell_name(cell, seeds), cell.status, cell.error) for cell in results.cells if cell.status != "done"]
+    cells = [cell for status in ("failed", "missing") for cell in results.cells if cell.status == status]
+    return [(cell_name(cell, seeds), cell) for cell in cells]
+
+
+def _fallbacks(results: Results) -> list[tuple[str, str, str]]:
+    """Cell, attack, and what the attack did where it could not do what it should."""
+    return [
+        (cell.id, attack.attack.name, note)
+        for cell in results.cells
+        if cell.privacy
+        for attack in cell.privacy.attacks
+        for note in attack.notes
+    ]
 
 
 def _invalid(results: Results) -> list[str]:
     """Why some or all membership results can't be trusted."""
     return list(dict.fromkeys(found.invalid for found in _privacies(results) if found.invalid))
-
-
-def _drawing(chart: Chart) -> dict[str, Any]:
-    """What the script draws; a layout that all variants share is there once."""
-    drawn = {variant.key: _plain_figure(variant) for variant in chart.variants}
-    layouts = [figure.pop("layout") for figure in drawn.values()]
-    shared = layouts[0]
-    for figure, layout in zip(drawn.values(), layouts, strict=True):
-        if layout != shared:
-            figure["layout"] = layout
-    return {"choice": chart.choice, "layout": shared, "variants": drawn}
-
-
-def _plain_figure(variant: Variant) -> dict[str, Any]:
-    """The figure without plotly's own theme, which the page replaces, and with six significant digits."""
-    figure: dict[str, Any] = variant.figure.to_plotly_json()
-    layout = {key: value for key, value in figure["layout"].items() if key != "template"}
-    return {"data": _rounded(list(figure["data"])), "layout": _rounded(layout)}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return value
-
-
-def _embedded(payload: dict[str, Any]) -> Markup:
-    """JSON that can stand in a script element: no text in it can end the element or open a comment."""
-    text = json.dumps(payload, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
 
 def page_policy(scripts: list[str]) -> str:
@@ -200,4 +218,5 @@ def template(name: str) -> jinja2.Template:
     made.filters.update(
         integer=numbers.integer, short=numbers.short, percent=numbers.percent, duration=numbers.duration
     )
+    made.globals.update(rows_shown=SHOWN, place=lambda entry: "")
     return made.get_template(name)

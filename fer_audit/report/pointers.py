@@ -2,51 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from functools import cache
+from typing import get_args
 
 from pydantic import BaseModel
 
 from fer_audit.report.table import Origin
-from fer_audit.results import Results, RunRecord
+from fer_audit.results import DataReport, Results, RunRecord
+
+#: Fields with many records of which the page shows few: they are looked into only when one of them is asked for.
+_SELDOM = {"slices", "targets"}
 
 
 class Pointers:
     """The place of every record of the results, as JSON pointers (RFC 6901) say it."""
 
-    def __init__(self, results: Results, run: RunRecord | None = None) -> None:
-        """Looks up all records once; they are told apart by identity, since equal ones may stand in several places."""
-        self._places = {id(record): place for record, place in _walk(results, "results.json#")}
+    def __init__(self, results: Results | DataReport, run: RunRecord | None = None) -> None:
+        """Looks records up once; they are told apart by identity, since equal ones may stand in several places."""
+        self._kept = (results, run)  # an id means something only as long as its record lives
+        self._places: dict[int, tuple[int, str]] = {}  # id of a record -> id of the one above it, steps between them
+        self._later: deque[tuple[object, int, str]] = deque()
+        self._add(results, 0, "results.json#" if isinstance(results, Results) else "data.json#")
         if run is not None:
-            self._places |= {id(record): place for record, place in _walk(run, "run.json#")}
+            self._add(run, 0, "run.json#")
 
     def of(self, origin: Origin) -> str:
-        """Such as `results.json#/cells/3/utility/accuracy/value`; empty where the record is none of the results."""
+        """Such as `results.json#/cells/3/utility/accuracy/value`; empty where the record is none of the results.
+
+        The name is a pointer relative to the record, such as `value` or `per_class/3`: a key that holds a slash or a
+        tilde is to be `escaped` in it.
+        """
         record, name = origin
-        place = self._places.get(id(record))
-        return "" if place is None else f"{place}/{escaped(name)}"
+        place = self.under(record)
+        return f"{place}/{name}" if place else ""
 
     def under(self, record: BaseModel) -> str:
         """The place of a whole record; empty where it is none of the results."""
-        return self._places.get(id(record), "")
+        while id(record) not in self._places and self._later:
+            self._add(*self._later.popleft())
+        steps = []
+        found = self._places.get(id(record))
+        while found is not None:
+            above, step = found
+            steps.append(step)
+            found = self._places.get(above)
+        return "/".join(reversed(steps))
 
     def all(self, origins: tuple[Origin, ...]) -> str:
         """The places that a number is computed from, the first less the second."""
         return " \u2212 ".join(filter(None, map(self.of, origins)))
 
+    def _add(self, value: object, above: int, step: str) -> None:
+        if isinstance(value, BaseModel):
+            self._places[id(value)] = (above, step)
+            for name in _nesting(type(value)):
+                if name in _SELDOM:
+                    self._later.append((getattr(value, name), id(value), name))
+                else:
+                    self._add(getattr(value, name), id(value), name)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self._add(item, above, f"{step}/{escaped(str(key))}")
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                self._add(item, above, f"{step}/{number}")
+
 
 def escaped(name: str) -> str:
-    """A name as a pointer writes it."""
+    """A key of an object as a pointer writes it."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _walk(value: object, place: str) -> Iterator[tuple[BaseModel, str]]:
-    if isinstance(value, BaseModel):
-        yield value, place
-        for name in type(value).model_fields:
-            yield from _walk(getattr(value, name), f"{place}/{name}")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _walk(item, f"{place}/{escaped(str(name))}")
-    elif isinstance(value, list) and value and not isinstance(value[0], float | int | str):
-        for number, item in enumerate(value):
-            yield from _walk(item, f"{place}/{number}")
+@cache
+def _nesting(schema: type[BaseModel]) -> tuple[str, ...]:
+    """The fields that may hold records, so that the many others are not looked into."""
+    return tuple(name for name, field in schema.model_fields.items() if _holds_records(field.annotation))
+
+
+def _holds_records(annotation: object) -> bool:
+    parts = get_args(annotation)
+    if parts:
+        return any(map(_holds_records, parts))
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fer_audit.report.comparison import better, direction, side
 from fer_audit.report.finding import Finding, counted, joined, named
+from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import with_interval
+from fer_audit.report.table import Origin
 from fer_audit.results import (
     AdversarialPoint,
     AdversarialRobustness,
@@ -23,21 +25,16 @@ def corruptions(results: Results) -> Finding | None:
     if not found:
         return None
     falls = [(cell, done) for cell, done in found if direction(done.accuracy, done.clean, len(found)) < 0]
-    lead = f"Accuracy is lower than on the same images as they are in {len(falls)} of {counted(len(found), 'cell')}."
-    text = f"{lead}{_largest(results, falls)}{_relative(results, found)}"
+    lead = f"In the mean over kinds and severities, accuracy falls in {len(falls):,} of {counted(len(found), 'cell')}."
+    relative = _relative(results, found)
     if not falls:
-        return Finding("No harm of corrupted images can be shown at this size", text, "open")
-    return Finding("What corrupted images cost", text, "bad")
-
-
-def _largest(results: Results, falls: list[_Corrupted]) -> str:
-    if not falls:
-        return ""
+        return Finding("No harm of corrupted images can be shown at this size", lead + relative, "open")
     cell, done = max(falls, key=lambda one: (one[1].clean.value or 0.0) - (one[1].accuracy.value or 0.0))
-    return (
-        f" Largest fall: {named(results, cell)}, from {with_interval(done.clean)} to {with_interval(done.accuracy)} "
-        f"in the mean over kinds and severities."
+    largest = (
+        f" Largest fall: {named(results, cell)}, from {with_interval(done.clean)} to {with_interval(done.accuracy)}."
     )
+    of: tuple[Origin, ...] = ((done.clean, "value"), (done.accuracy, "value"))
+    return Finding("What corrupted images cost", lead + largest + relative, "bad", of)
 
 
 def _relative(results: Results, found: list[_Corrupted]) -> str:
@@ -45,13 +42,19 @@ def _relative(results: Results, found: list[_Corrupted]) -> str:
     if not judged:
         return ""
     signs = [side(done.mce, 1.0, len(judged)) for done in judged]
-    named_after = {cell.id: named(results, cell) for cell in results.cells}
-    baselines = list(dict.fromkeys(named_after.get(done.baseline, done.baseline) for done in judged))
+    baseline = _baseline(results, {done.baseline for done in judged})
     among = f"of {counted(len(judged), 'other cell')}"
     if not any(signs):
-        return f" Relative to {joined(baselines)}, mCE differs from 1 beyond its interval in none {among}."
+        return f" Relative to {baseline}, mCE differs from 1 beyond its interval in none {among}."
     below, above = signs.count(-1), signs.count(1)
-    return f" Relative to {joined(baselines)}, mCE is lower in {below} and higher in {above} {among}."
+    return f" Relative to {baseline}, mCE is lower in {below:,} and higher in {above:,} {among}."
+
+
+def _baseline(results: Results, ids: set[str]) -> str:
+    if len(ids) > 1:
+        return "the baseline of each seed" if several_seeds(results) else "each one's baseline"
+    (only,) = ids
+    return next((named(results, cell) for cell in results.cells if cell.id == only), only)
 
 
 def adversarial(results: Results) -> Finding | None:
@@ -65,11 +68,19 @@ def adversarial(results: Results) -> Finding | None:
     if not found:
         return None
     fallen = [one for one in found if direction(one[2].accuracy, one[1].clean, len(found)) < 0]
-    lead = f"At epsilon {epsilon:g} of 255, {_attacks(found)} lowers accuracy in {len(fallen)} of "
+    lead = f"At epsilon {epsilon:g} of 255, {_attacks(found)} lowers accuracy in {len(fallen):,} of "
     lead += f"{counted(len(found), 'cell')}."
     if not fallen:
         return Finding("No harm of adversarial changes can be shown at this size", lead, "open")
-    return Finding("What adversarial changes cost", lead + _extremes(results, found), "bad")
+    least = min(found, key=lambda one: one[2].accuracy.value or 0.0)
+    most = max(found, key=lambda one: one[2].accuracy.value or 0.0)
+    of: list[Origin] = [(least[2], "epsilon"), (least[2].accuracy, "value"), (least[1].clean, "value")]
+    left = f"{with_interval(least[2].accuracy)} instead of {with_interval(least[1].clean)}"
+    text = f"{lead} Least is left for {named(results, least[0])}: {left}"
+    if len(found) > 1:
+        text += f"; most for {named(results, most[0])}: {with_interval(most[2].accuracy)}"
+        of.append((most[2].accuracy, "value"))
+    return Finding("What adversarial changes cost", f"{text}. A stronger attack may leave less.", "bad", tuple(of))
 
 
 def _middle_epsilon(results: Results) -> float | None:
@@ -88,16 +99,6 @@ def _attacks(found: list[_Attacked]) -> str:
     return joined(list(dict.fromkeys(point.attack.upper() for _, _, point in found)))
 
 
-def _extremes(results: Results, found: list[_Attacked]) -> str:
-    least = min(found, key=lambda one: one[2].accuracy.value or 0.0)
-    most = max(found, key=lambda one: one[2].accuracy.value or 0.0)
-    left = f"{with_interval(least[2].accuracy)} is left of {with_interval(least[1].clean)}"
-    text = f" Least is left for {named(results, least[0])}: {left}."
-    if len(found) > 1:
-        text += f" Most is left for {named(results, most[0])}: {with_interval(most[2].accuracy)}."
-    return text + " A stronger attack may leave less."
-
-
 def batch_invariance(results: Results) -> Finding | None:
     """Cells whose answers depend on the rest of the batch; nothing is said where none does."""
     checked = [(cell, cell.batch_invariance) for cell in results.cells if cell.batch_invariance]
@@ -106,11 +107,12 @@ def batch_invariance(results: Results) -> Finding | None:
         return None
     cell, done = max(failed, key=lambda one: one[1].max_difference)
     text = (
-        f"In {len(failed)} of {counted(len(checked), 'cell')} a logit of an image changes with what else is in the "
+        f"In {len(failed):,} of {counted(len(checked), 'cell')} a logit of an image changes with what else is in the "
         f"batch by more than {done.tolerance:.2g}. Most: {named(results, cell)}, by {done.max_difference:.2g}; "
         f"{done.changed:,} of its {counted(done.rows, 'prediction')} change beyond it."
     )
-    return Finding("Answers depend on the rest of the batch", text, "bad")
+    of = tuple((done, name) for name in ("tolerance", "max_difference", "changed", "rows"))
+    return Finding("Answers depend on the rest of the batch", text, "bad", of)
 
 
 def explanations(results: Results) -> Finding | None:
@@ -122,9 +124,9 @@ def explanations(results: Results) -> Finding | None:
     signs: dict[str, list[int]] = {}
     for one in known:
         signs.setdefault(one.name, []).append(better(one, len(known)))
-    said = [f"by {name} in {found.count(1)} of {counted(len(found), 'cell')}" for name, found in signs.items()]
-    text = f"Heat maps are better than random ones {joined(said)}."
-    worse = [f"{name} in {found.count(-1)}" for name, found in signs.items() if -1 in found]
+    said = [f"{name} in {found.count(1):,} of {counted(len(found), 'cell')}" for name, found in signs.items()]
+    text = f"Heat maps are better than random ones by {joined(said)}."
+    worse = [f"{name} in {found.count(-1):,}" for name, found in signs.items() if -1 in found]
     if worse:
         return Finding("Some heat maps are worse than random ones", f"{text} They are worse by {joined(worse)}.", "bad")
     shown = sum(found.count(1) for found in signs.values())

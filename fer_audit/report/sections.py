@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from fer_audit.report.charts import forest
 from fer_audit.report.charts.adversarial import adversarial_accuracy
 from fer_audit.report.charts.attack_auc import attack_auc
-from fer_audit.report.charts.chart import Chart, Variant, chart
+from fer_audit.report.charts.chart import Chart, Variant
 from fer_audit.report.charts.confusion import confusion_matrix, label_transition
 from fer_audit.report.charts.corrupted_rows import corrupted_rows
 from fer_audit.report.charts.corruptions import corruption_accuracy, corruption_errors
@@ -20,13 +20,14 @@ from fer_audit.report.charts.noise import accuracy_against_noise, kinds
 from fer_audit.report.charts.recall import class_recall
 from fer_audit.report.charts.roc import attack_roc
 from fer_audit.report.charts.target_auc import target_auc
-from fer_audit.report.charts.tradeoff import TITLES, tradeoff
+from fer_audit.report.charts.tradeoff import TITLES, tradeoff_variants
+from fer_audit.report.charts.tradeoff import height as tradeoff_height
+from fer_audit.report.charts.tradeoff_reading import reading
 from fer_audit.report.naming import attacks, cell_name, labels_and_seed, models, several_seeds
-from fer_audit.report.numbers import confidence
-from fer_audit.report.strongest import strongest_attack
 from fer_audit.results import Cell, Results
 
 DETAILED = 60  #: cells with charts of their own; more would make the page too heavy to open
+FILE = "results.json#"  #: what a JSON pointer to a chart's numbers starts with
 _CURVE_POINTS = 20_000  #: of all ROC curves of the page together
 
 
@@ -69,14 +70,11 @@ def sections(results: Results) -> Sections:
 
 
 def _tradeoff(results: Results) -> list[Chart]:
-    if not any(cell.utility and strongest_attack(cell) for cell in results.cells):
+    variants = tradeoff_variants(results)
+    if not variants:
         return []
-    reading = (
-        "Each mark is a cell: higher is more accurate, further right leaks more, larger needs more MACs. "
-        f"Bars are {confidence(results)} intervals; marks whose bars overlap may well be equal."
-    )
-    variants = [Variant(measure, title, tradeoff(results, measure)) for measure, title in reversed(TITLES.items())]
-    return [Chart("tradeoff", "Accuracy against leakage", reading, tuple(variants), "measure", height=470)]
+    title = "Accuracy against leakage"
+    return [Chart("tradeoff", title, reading(results), variants, "measure", height=tradeoff_height(results))]
 
 
 def _noise(results: Results) -> list[Chart]:
@@ -96,6 +94,7 @@ def _noise_variants(results: Results, model: str) -> tuple[Variant, ...]:
             f"{measure} {kind}",
             title if len(found) == 1 else f"{title}, {kind}",
             accuracy_against_noise(results, model, kind, measure),
+            tuple(f"{FILE}/noise_curves/*/points/*/{field}" for field in ("rate", measure)),
         )
         for kind in found
         for measure, title in reversed(TITLES.items())
@@ -108,7 +107,8 @@ def _corrupted_rows(results: Results) -> list[Chart]:
         "The longer a model trains, the more wrong labels it may learn by heart; one that recovers them says the true "
         "label although it was taught another."
     )
-    return _per_cell(results, "corrupted-rows", "Corrupted train rows by epoch", reading, cells, corrupted_rows)
+    title, source = "Corrupted train rows by epoch", ("memorisation/epochs/*",)
+    return _per_cell(results, "corrupted-rows", title, reading, cells, corrupted_rows, source)
 
 
 def _corruptions(results: Results) -> list[Chart]:
@@ -117,9 +117,20 @@ def _corruptions(results: Results) -> list[Chart]:
     shades = "Percent of the test images that are recognised; severity 5 is the strongest."
     errors = "Left of the dotted line, the kind does less harm than to the baseline; bars that cross it show neither."
     size = 110 + 25 * max(most, 4)
+    shown = results.model_copy(update={"cells": cells[:DETAILED]})  # whose errors share an axis
+    accuracies, source = corruption_accuracy, ("corruptions/kinds/*/accuracy",)
     return [
-        *_per_cell(results, "corruptions", "Accuracy by kind", shades, cells, corruption_accuracy, size),
-        *_per_cell(results, "errors", "Corruption error", errors, cells, lambda c: corruption_errors(results, c), size),
+        *_per_cell(results, "corruptions", "Accuracy by kind", shades, cells, accuracies, source, size),
+        *_per_cell(
+            results,
+            "errors",
+            "Corruption error",
+            errors,
+            cells,
+            lambda cell: corruption_errors(shown, cell),
+            ("corruptions/kinds/*/error",),
+            size,
+        ),
     ]
 
 
@@ -128,21 +139,40 @@ def _adversarial(results: Results) -> list[Chart]:
         "How fast accuracy falls when an attacker who knows the model may change each pixel by epsilon: in one step "
         "(FGSM), or in several (PGD), which as a rule finds more."
     )
-    found = []
-    for place, model in enumerate(models(results)):
-        variants = _adversarial_variants(results, [c for c in results.cells if c.model == model and c.adversarial])
-        if variants:
-            found.append(Chart(f"adversarial-{place}", model, reading, variants[:DETAILED], "adversarial", 420))
-    return found
+    places = {model: place for place, model in enumerate(models(results))}
+    found = _of_each_model(cell for cell in results.cells if cell.adversarial)
+    groups = {model: _comparable(results, cells) for model, cells in found.items()}
+    shown = _with_every_augmentation(results, [cell for some in groups.values() for _, group in some for cell in group])
+    source = tuple(
+        f"{FILE}/cells/*/adversarial/{field}" for field in ("clean", "points/*/accuracy", "points/*/epsilon")
+    )
+    return [
+        Chart(
+            f"adversarial-{places[model]}",
+            model,
+            reading,
+            tuple(Variant(name, name, adversarial_accuracy(shown, group), source) for name, group in some),
+            "adversarial",
+            420,
+        )
+        for model, some in groups.items()
+    ]
 
 
-def _adversarial_variants(results: Results, cells: list[Cell]) -> tuple[Variant, ...]:
-    """One for each kind of labels and seed, so that a figure compares augmentations."""
+def _comparable(results: Results, cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
+    """The first groups of cells with the same labels and seed, so that a figure compares augmentations."""
     seeds = several_seeds(results)
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(labels_and_seed(cell, seeds), []).append(cell)
-    return tuple(Variant(name, name, adversarial_accuracy(results, group)) for name, group in groups.items())
+    return list(groups.items())[:DETAILED]
+
+
+def _with_every_augmentation(results: Results, cells: list[Cell]) -> Results:
+    """The results with these cells alone and one of each augmentation, so that colours stay those of the grid."""
+    first = {cell.augmentation: cell.id for cell in reversed(results.cells)}
+    kept = {*first.values(), *(cell.id for cell in cells)}
+    return results.model_copy(update={"cells": [cell for cell in results.cells if cell.id in kept]})
 
 
 def _roc(results: Results) -> list[Chart]:
@@ -156,8 +186,26 @@ def _roc(results: Results) -> list[Chart]:
     each = "Each model that was attacked; rows far apart mean that the leak depends on who is in the training data."
     height = max(460, forest.height(results, max((_targets(cell) for cell in cells), default=0), len(names)))
     return [
-        *_per_cell(results, "roc", "Attack ROC", reading, cells, lambda c: attack_roc(c, names, points), height),
-        *_per_cell(results, "targets", "AUC on each target", each, cells, lambda c: target_auc(c, names), height),
+        *_per_cell(
+            results,
+            "roc",
+            "Attack ROC",
+            reading,
+            cells,
+            lambda cell: attack_roc(cell, names, points),
+            ("privacy/attacks/*/roc",),
+            height,
+        ),
+        *_per_cell(
+            results,
+            "targets",
+            "AUC on each target",
+            each,
+            cells,
+            lambda cell: target_auc(cell, names),
+            ("privacy/attacks/*/targets/*/auc",),
+            height,
+        ),
     ]
 
 
@@ -167,20 +215,24 @@ def _targets(cell: Cell) -> int:
 
 def _auc(results: Results) -> list[Chart]:
     reading = "Right of the dotted line is leakage; a bar that crosses the line shows none."
-    return _per_model(results, "auc", reading, attack_auc, series=len(attacks(results)))
+    return _per_model(results, "auc", reading, attack_auc, ("attacks/*/auc",), series=len(attacks(results)))
 
 
 def _memorisation(results: Results) -> list[Chart]:
     reading = "The further members lie right of non-members, the more a model remembers whom it was trained on."
-    return _per_model(results, "memorisation", reading, member_accuracy, series=3)
+    source = ("member_accuracy", "nonmember_accuracy", "test_accuracy")
+    return _per_model(results, "memorisation", reading, member_accuracy, source, series=3)
 
 
 def _curves(results: Results) -> list[Chart]:
     cells = [cell for cell in results.cells if cell.utility and cell.utility.history]
     reading = "A test line that bends away from the train line is overfitting; augmented batches are harder than plain."
-    accuracy = _per_cell(results, "accuracy-curves", "Accuracy by epoch", reading, cells, accuracy_curves)
-    loss = _per_cell(results, "loss-curves", "Loss by epoch", reading, cells, loss_curves)
-    return accuracy + loss
+    found = []
+    for measure, figure in (("accuracy", accuracy_curves), ("loss", loss_curves)):
+        source = tuple(f"utility/history/*/{split}_{measure}" for split in ("train", "test"))
+        title = f"{measure.capitalize()} by epoch"
+        found += _per_cell(results, f"{measure}-curves", title, reading, cells, figure, source)
+    return found
 
 
 def _classes(results: Results) -> list[Chart]:
@@ -192,23 +244,50 @@ def _classes(results: Results) -> list[Chart]:
     )
     size = max(380, 120 + 40 * len(names))
     return [
-        *_per_cell(results, "recall", "Recall of each class", recall, cells, lambda c: class_recall(c, names), size),
-        *_per_cell(results, "confusion", "Confusion", matrix, cells, lambda c: confusion_matrix(c, names), size),
+        *_per_cell(
+            results,
+            "recall",
+            "Recall of each class",
+            recall,
+            cells,
+            lambda cell: class_recall(cell, names),
+            ("utility/per_class",),
+            size,
+        ),
+        *_per_cell(
+            results,
+            "confusion",
+            "Confusion",
+            matrix,
+            cells,
+            lambda cell: confusion_matrix(cell, names),
+            ("utility/confusion",),
+            size,
+        ),
     ]
 
 
 def _transition(results: Results) -> list[Chart]:
-    found = {(cell.label_attack, cell.seed): cell.corruption for cell in results.cells if cell.corruption}
+    found = {
+        (cell.label_attack, cell.seed): (place, cell.corruption)
+        for place, cell in enumerate(results.cells)
+        if cell.corruption
+    }
     if not found:
         return []
     names = results.dataset.classes
     variants = [
-        Variant(f"{name} seed {seed}", f"{name}, seed {seed}", label_transition(done, names))
-        for (name, seed), done in found.items()
+        Variant(
+            f"{name} seed {seed}",
+            f"{name}, seed {seed}",
+            label_transition(done, names),
+            (f"{FILE}/cells/{place}/corruption/matrix",),
+        )
+        for (name, seed), (place, done) in list(found.items())[:DETAILED]
     ]
     reading = "Percent of each true class's train labels that were given as each class; the diagonal was left alone."
     size = max(380, 120 + 40 * len(names))
-    return [Chart("transition", "Realised noise matrix", reading, tuple(variants[:DETAILED]), "corruption", size)]
+    return [Chart("transition", "Realised noise matrix", reading, tuple(variants), "corruption", size)]
 
 
 def _per_cell(
@@ -218,27 +297,57 @@ def _per_cell(
     reading: str,
     cells: list[Cell],
     figure: Callable[[Cell], go.Figure],
+    source: tuple[str, ...],
     height: int = 380,
 ) -> list[Chart]:
+    """A chart of each of the first cells; `source` is where its numbers stand below the cell."""
     seeds = several_seeds(results)
-    variants = tuple(Variant(cell.id, cell_name(cell, seeds), figure(cell)) for cell in cells[:DETAILED])
+    places = {cell.id: place for place, cell in enumerate(results.cells)}
+    variants = tuple(
+        Variant(
+            cell.id,
+            cell_name(cell, seeds),
+            figure(cell),
+            tuple(f"{FILE}/cells/{places[cell.id]}/{below}" for below in source),
+        )
+        for cell in cells[:DETAILED]
+    )
     reading += cut(len(cells), DETAILED, "cells can be chosen")
     return [Chart(name, title, reading, variants, "cell", height)] if variants else []
 
 
 def _per_model(
-    results: Results, name: str, reading: str, figure: Callable[[Results, str], go.Figure], series: int
+    results: Results,
+    name: str,
+    reading: str,
+    figure: Callable[[Results, str], go.Figure],
+    source: tuple[str, ...],
+    series: int,
 ) -> list[Chart]:
+    """A chart of each attacked model; `source` is where its numbers stand below a cell's privacy."""
+    cells = _of_each_model(cell for cell in results.cells if cell.privacy)
+    # Charts go through all cells once for each row, so they are given only those that some chart shows.
+    drawn = {cell.id for group in cells.values() for cell in group[: forest.ROWS]}
+    shown = results.model_copy(update={"cells": [cell for cell in results.cells if cell.id in drawn]})
+    sources = tuple(f"{FILE}/cells/*/privacy/{below}" for below in source)
     found = []
     for place, model in enumerate(models(results)):
-        rows = sum(cell.model == model and cell.privacy is not None for cell in results.cells)
+        rows = len(cells.get(model, []))
         if rows:
             size = forest.height(results, rows, series)
             note = cut(rows, forest.ROWS, "cells of a model are drawn; the tables have all")
-            found.append(chart(f"{name}-{place}", model, reading + note, figure(results, model), size))
+            variants = (Variant("", "", figure(shown, model), sources),)
+            found.append(Chart(f"{name}-{place}", model, reading + note, variants, height=size))
+    return found
+
+
+def _of_each_model(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.model, []).append(cell)
     return found
 
 
 def cut(there: int, shown: int, what: str) -> str:
     """What a chart or table says where it can't show everything."""
-    return f" The first {shown} of {there:,} {what}." if there > shown else ""
+    return f" The first {shown:,} of {there:,} {what}." if there > shown else ""

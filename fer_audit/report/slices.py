@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fer_audit.report.naming import attack_name, several_seeds
+from fer_audit.report.attack_rows import attack_entry
+from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import decimal, p_value
 from fer_audit.report.strongest import strongest_attacks
-from fer_audit.report.table import Column, Entry, Table, count, identified, measured, number, words
+from fer_audit.report.table import Column, Entry, Table, field, identified, measured, words
 from fer_audit.results import AttackResult, Cell, Results, Slice
 
 LABELS = "labels"  #: the family of rows with corrupted and with clean labels
@@ -92,17 +93,17 @@ def correction(results: Results) -> str:
 
 
 def _names(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry, Entry]:
-    return identified(cell, seeds), words(attack_name(cell, attack))
+    return identified(cell, seeds), attack_entry(cell, attack)
 
 
 def _slice(results: Results, one: Slice) -> tuple[Entry, ...]:
     return (
         words(one.family),
         words(group_name(results, one)),
-        count(one.rows),
+        field(one, "rows"),
         measured(one.auc, decimal),
         measured(one.difference, decimal),
-        number(one.p_adjusted, p_value),
+        field(one, "p_adjusted", p_value),
         measured(one.tpr),
         measured(one.fpr),
     )
@@ -116,11 +117,11 @@ def _pair(attack: AttackResult) -> tuple[Slice, Slice] | None:
 
 def _canaries(corrupted: Slice, clean: Slice) -> tuple[Entry, ...]:
     return (
-        count(corrupted.rows),
+        field(corrupted, "rows"),
         measured(corrupted.auc, decimal),
         measured(clean.auc, decimal),
         measured(corrupted.difference, decimal),
-        number(corrupted.p_adjusted, p_value),
+        field(corrupted, "p_adjusted", p_value),
         measured(corrupted.tpr),
         measured(clean.tpr),
     )

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fer_audit.report.attack_rows import attack_entry, attack_rows
 from fer_audit.report.cost import milliseconds, speeds_of
 from fer_audit.report.naming import answers_only, attack_name, labels_name, several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal, loss, percent, share, short, signed
 from fer_audit.report.strongest import strongest_attack
-from fer_audit.report.table import Bar, Column, Entry, Table, count, identified, measured, number, scale_of, words
+from fer_audit.report.table import (
+    Bar,
+    Column,
+    Entry,
+    Table,
+    count,
+    field,
+    identified,
+    measured,
+    number,
+    scale_of,
+    words,
+)
 from fer_audit.results import (
     AttackResult,
     Cell,
@@ -94,24 +107,30 @@ class _Scales:
 
 
 def _cell_row(cell: Cell, cost: Cost | None, speed: Latency | None, scales: _Scales) -> tuple[Entry, ...]:
-    utility, attack = cell.utility, strongest_attack(cell)
-    auc = measured(_auc(cell), decimal, scales.auc)
-    untrusted = ["invalid"] if cell.privacy and cell.privacy.invalid else []
+    utility = cell.utility
     return (
         *_identity(cell),
         Entry(cell.status, sort=cell.status, tone=_TONES[cell.status]),
-        number(cell.noise_rate, percent),
+        field(cell, "noise_rate", percent),
         measured(utility.accuracy if utility else None, percent, scales.accuracy),
         measured(utility.balanced_accuracy if utility else None, percent, scales.accuracy),
-        Entry(
-            auc.text, auc.sort, "\n".join([auc.note, attack_name(cell, attack), *untrusted]) if attack else "", auc.bar
-        ),
-        count(cost.params_total if cost else None),
-        number(cost.macs if cost else None, short),
-        number(cost.flops if cost else None, short),
-        number(speed.p50_ms if speed else None, milliseconds),
-        number(speed.p95_ms if speed else None, milliseconds),
+        _strongest(cell, scales),
+        field(cost, "params_total"),
+        field(cost, "macs", short),
+        field(cost, "flops", short),
+        field(speed, "p50_ms", milliseconds),
+        field(speed, "p95_ms", milliseconds),
     )
+
+
+def _strongest(cell: Cell, scales: _Scales) -> Entry:
+    """The AUC of the strongest attack, with the attack's name below it."""
+    attack = strongest_attack(cell)
+    if attack is None:
+        return Entry(UNKNOWN)
+    auc, name = measured(attack.auc, decimal, scales.auc), attack_name(cell, attack)
+    untrusted = ["invalid"] if cell.privacy and cell.privacy.invalid else []
+    return replace(auc, note="\n".join([auc.note, name, *untrusted]), attack=name)
 
 
 def _auc(cell: Cell) -> Estimate | None:
@@ -120,7 +139,8 @@ def _auc(cell: Cell) -> Estimate | None:
 
 
 def _identity(cell: Cell) -> tuple[Entry, Entry, Entry, Entry]:
-    return words(cell.model), words(cell.augmentation), words(labels_name(cell)), number(cell.seed, _plain)
+    model = replace(words(cell.model), cell=cell.id)
+    return model, words(cell.augmentation), words(labels_name(cell)), field(cell, "seed", _plain)
 
 
 def _plain(value: float) -> str:
@@ -130,13 +150,9 @@ def _plain(value: float) -> str:
 def decisions_table(results: Results) -> Table:
     """Every attack on every cell: counts and rates at the transferred threshold."""
     seeds = several_seeds(results)
-    rows = [
-        _decision_row(cell, attack, seeds)
-        for cell in results.cells
-        if cell.privacy is not None
-        for attack in cell.privacy.attacks
-    ]
-    caption = "Membership decisions at the threshold that the reference models chose"
+    shown, note = attack_rows(results)
+    rows = [_decision_row(cell, attack, seeds) for cell, attack in shown]
+    caption = f"Membership decisions at the threshold that the reference models chose{note}"
     columns = (*_DECISION_COLUMNS, _epsilon_column(results))
     return Table("decisions", caption, columns, tuple(rows), tools=True)
 
@@ -149,15 +165,13 @@ def _epsilon_column(results: Results) -> Column:
 
 
 def _decision_row(cell: Cell, attack: AttackResult, seeds: bool) -> tuple[Entry, ...]:
-    found = attack.confusion
+    untrusted = "invalid; " if cell.privacy and cell.privacy.invalid else ""
     return (
         identified(cell, seeds),
-        words(
-            attack_name(cell, attack), ("invalid; " if cell.privacy and cell.privacy.invalid else "") + _threat(attack)
-        ),
+        attack_entry(cell, attack, untrusted + _threat(attack)),
         measured(attack.auc, decimal),
-        number(attack.auc_spread, decimal),
-        *(count(value) for value in (found.tp, found.fp, found.fn, found.tn)),
+        field(attack, "auc_spread", decimal),
+        *(field(attack.confusion, name) for name in ("tp", "fp", "fn", "tn")),
         measured(attack.fpr),
         measured(attack.fnr),
         measured(attack.advantage, decimal),
@@ -171,7 +185,7 @@ def _threat(attack: AttackResult) -> str:
 
 
 def _bound(epsilon: EpsilonBound) -> Entry:
-    return Entry(loss(epsilon.lower_bound), epsilon.lower_bound, f"cap {loss(epsilon.cap)}, by {epsilon.unit}")
+    return replace(field(epsilon, "lower_bound", loss), note=f"cap {loss(epsilon.cap)}, by {epsilon.unit}")
 
 
 def memorisation_table(results: Results) -> Table:
@@ -186,7 +200,7 @@ def memorisation_table(results: Results) -> Table:
     )
     seeds = several_seeds(results)
     rows = [
-        (identified(cell, seeds), *_memorisation(cell.privacy), _train_accuracy(cell))
+        (identified(cell, seeds), *_memorisation(cell.privacy), field(cell.utility, "train_accuracy", percent))
         for cell in results.cells
         if cell.privacy is not None
     ]
@@ -198,11 +212,8 @@ def memorisation_table(results: Results) -> Table:
 def _memorisation(privacy: Privacy) -> tuple[Entry, ...]:
     inside, outside = privacy.member_accuracy, privacy.nonmember_accuracy
     gap = None if inside.value is None or outside.value is None else inside.value - outside.value
-    return measured(inside), measured(outside), number(gap, signed), measured(privacy.test_accuracy)
-
-
-def _train_accuracy(cell: Cell) -> Entry:
-    return number(cell.utility.train_accuracy if cell.utility else None, percent)
+    difference = number(gap, signed, (inside, "value"), (outside, "value"))
+    return measured(inside), measured(outside), difference, measured(privacy.test_accuracy)
 
 
 def splits_table(data: DatasetSummary) -> Table:
@@ -217,13 +228,16 @@ def splits_table(data: DatasetSummary) -> Table:
 
 
 def _split_row(name: str, split: SplitSummary) -> tuple[Entry, ...]:
-    counts = [_class_count(rows, split.rows) for rows in split.per_class]
-    return (words(name), count(split.rows), count(split.subjects), *counts)
+    counts = [_class_count(split, place) for place in range(len(split.per_class))]
+    return (words(name), field(split, "rows"), field(split, "subjects"), *counts)
 
 
-def _class_count(rows: int, total: int) -> Entry:
-    share = rows / total if total else 0.0
-    return Entry(f"{rows:,}", rows, percent(share) if total else UNKNOWN, Bar(0, round(share, 3), 0) if total else None)
+def _class_count(split: SplitSummary, place: int) -> Entry:
+    found = count(split.per_class[place], (split, f"per_class/{place}"))
+    if not split.rows:
+        return replace(found, note=UNKNOWN)
+    share = split.per_class[place] / split.rows
+    return replace(found, note=percent(share), bar=Bar(0, round(share, 3), 0))
 
 
 def corruption_table(results: Results) -> Table:
@@ -235,16 +249,16 @@ def corruption_table(results: Results) -> Table:
         Column("Corrupted rows"),
         Column("SHA-256 of the labels", numeric=False),
     )
-    found = {(cell.label_attack, cell.seed): cell.corruption for cell in results.cells if cell.corruption}
+    found = {(cell.label_attack, cell.seed): (cell, cell.corruption) for cell in results.cells if cell.corruption}
     rows = [
         (
-            words(name),
-            number(seed, _plain),
-            number(done.rate, percent),
-            count(done.corrupted_rows),
+            words(cell.label_attack),
+            field(cell, "seed", _plain),
+            field(done, "rate", percent),
+            field(done, "corrupted_rows"),
             words(done.labels_sha256[:12]),
         )
-        for (name, seed), done in found.items()
+        for cell, done in found.values()
     ]
     return Table("corruptions", "Realised label noise", columns, tuple(rows))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fer_audit.report.naming import attack_name, several_seeds
+from fer_audit.report.attack_rows import attack_entry, attack_rows
+from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import share
-from fer_audit.report.table import Column, Entry, Table, identified, measured, words
+from fer_audit.report.table import Column, Entry, Table, identified, measured
 from fer_audit.results import AttackResult, Results
 
 _LEVELS = ("0.01", "0.001")
@@ -20,13 +21,9 @@ def transferred_table(results: Results) -> Table:
             Column(f"TPR, {asked} asked", "share of members found at the same thresholds"),
         ]
     seeds = several_seeds(results)
-    rows = [
-        (identified(cell, seeds), words(attack_name(cell, attack)), *_rates(attack))
-        for cell in results.cells
-        if cell.privacy is not None
-        for attack in cell.privacy.attacks
-    ]
-    caption = "Thresholds asked for and what they really did"
+    shown, note = attack_rows(results)
+    rows = [(identified(cell, seeds), attack_entry(cell, attack), *_rates(attack)) for cell, attack in shown]
+    caption = f"Thresholds asked for and what they really did{note}"
     return Table("transferred", caption, tuple(columns), tuple(rows), tools=True)
 
 

@@ -28,6 +28,7 @@ from fer_audit.results import (
     Corruption,
     Cost,
     Epoch,
+    Gate,
     Hygiene,
     PluginRecord,
     Privacy,
@@ -35,6 +36,7 @@ from fer_audit.results import (
     Results,
     Utility,
 )
+from fer_audit.runner.comparisons import paired_differences
 from fer_audit.runner.dataset import summarised
 from fer_audit.runner.galleries import write_galleries
 from fer_audit.runner.labels import SUSPECTS, find_label_errors, measure_memorisation, noise_curves
@@ -49,17 +51,29 @@ from fer_audit.store import Store, array_digest
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "imgaug", "opencv-python", "pillow", "plotly")
 
 
-def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path, console: Console) -> Results:
-    """The results of everything in the store that `plan` wants; `failures` explains what is absent."""
+def collect(
+    plan: Plan,
+    store: Store,
+    failures: Mapping[str, str],
+    folder: Path,
+    console: Console,
+    hygiene: Hygiene | None = None,
+) -> Results:
+    """The results of everything in the store that `plan` wants; `failures` explains what is absent.
+
+    The dataset is checked, unless what was found there before is given as `hygiene`.
+    """
     with console.status("attacking") if console.is_terminal else contextlib.nullcontext():
         old = folder / RECORDS
         shutil.rmtree(old, ignore_errors=True)
         halves = {cell.seed: cell.keep for cell in plan.cells if cell.keep is not None}
         shutil.rmtree(folder / SUSPECTS, ignore_errors=True)
-        hygiene = check_hygiene(plan.data, halves)
-        cells = [_collect_cell(plan, store, cell, failures, folder, hygiene) for cell in plan.cells]
+        hygiene = hygiene or check_hygiene(plan.data, halves)
+        digest = plan.data.digest()
+        cells = [_collect_cell(plan, store, cell, failures, folder, hygiene, digest) for cell in plan.cells]
         measured = [cell for cell, found in zip(plan.cells, cells, strict=True) if _trusted(found)]
         curves, galleries = noise_curves(plan, store, measured), write_galleries(plan, store, measured, folder)
+        comparisons = paired_differences(plan, store, cells)
     return Results(
         grid=plan.grid.name,
         include_images=plan.grid.include_images,
@@ -67,6 +81,8 @@ def collect(plan: Plan, store: Store, failures: Mapping[str, str], folder: Path,
         costs=_costs(plan, store),
         cells=cells,
         noise_curves=curves,
+        comparisons=comparisons,
+        gates=[Gate.model_validate(gate.recorded) for gate in plan.grid.gates],
         sheets=write_sheets(plan, folder),
         galleries=galleries,
         provenance=_provenance(plan),
@@ -79,7 +95,13 @@ def _trusted(found: Cell) -> bool:
 
 
 def _collect_cell(
-    plan: Plan, store: Store, cell: PlannedCell, failures: Mapping[str, str], folder: Path, hygiene: Hygiene
+    plan: Plan,
+    store: Store,
+    cell: PlannedCell,
+    failures: Mapping[str, str],
+    folder: Path,
+    hygiene: Hygiene,
+    digest: str,
 ) -> Cell:
     wanted = (cell.utility, *cell.privacy)
     failed = next((key for key in wanted if key in failures), None)
@@ -95,7 +117,7 @@ def _collect_cell(
             error = error or _complaint(found)
             status = "failed" if error and status == "done" else status
         if cell.keep is not None and _answered(plan, store, cell.privacy):
-            found |= _of_references(plan, store, cell, cell.keep, folder)
+            found |= _of_references(plan, store, cell, cell.keep, folder, digest)
             if found["privacy"] is not None:
                 found["privacy"].invalid = invalid_reason(hygiene, cell.seed)
     except FerAuditError as problem:
@@ -147,10 +169,10 @@ def _answered(plan: Plan, store: Store, keys: Sequence[str]) -> bool:
 
 
 def _of_references(
-    plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path
+    plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path, digest: str
 ) -> dict[str, Any]:
     """What is known from the privacy models: leakage, and wrong labels where the grid seeks them."""
-    found: dict[str, Any] = {"privacy": _privacy(plan, store, cell, keep, folder) if plan.attacks else None}
+    found: dict[str, Any] = {"privacy": _privacy(plan, store, cell, keep, folder, digest) if plan.attacks else None}
     if plan.grid.measures.label_errors is not None:
         found["label_errors"] = find_label_errors(
             store,
@@ -186,18 +208,21 @@ def _utility(plan: Plan, store: Store, cell: PlannedCell, predicted: npt.NDArray
     )
 
 
-def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path) -> Privacy:
+def _privacy(
+    plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.bool_], folder: Path, digest: str
+) -> Privacy:
     """What the attacks found; the exposure of each row goes to a csv that only row numbers tie to people."""
-    privacy, records = measure_privacy(
+    privacy, found = measure_privacy(
         store,
         plan.attacks,
         plan.data,
+        digest=digest,
         keep=keep,
         given=cell.labels.given,
         jobs=[plan.trainings[key].job for key in cell.privacy],
         seed=cell.seed,
     )
-    if not records:
+    if not found:
         return privacy
     names, given = plan.data.classes, cell.labels.given
     columns = {
@@ -205,7 +230,7 @@ def _privacy(plan: Plan, store: Store, cell: PlannedCell, keep: npt.NDArray[np.b
         "corrupted": (given != np.asarray(plan.data.pool.labels)).tolist(),
     }
     file = f"{RECORDS}/{plan.cells.index(cell)}.csv"
-    write_records(folder / file, records, columns)
+    write_records(folder / file, found, columns, digest)
     return privacy.model_copy(update={"records": file})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fer_audit.cell_choice import cell_id
 from fer_audit.explain import measured as heat
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plan import Plan, PlannedCell
@@ -42,11 +43,15 @@ def read_measure(plan: Plan, store: Store, cell: PlannedCell, kind: str) -> list
     return found
 
 
-def baseline_of(plan: Plan, cell: PlannedCell) -> PlannedCell:
-    """The cell that the corruption errors of `cell` are relative to: the first of the baseline model with its seed."""
-    chosen = plan.grid.measures.corruptions.baseline if plan.grid.measures.corruptions else None
-    model = chosen or plan.grid.models[0].label
-    return next(other for other in plan.cells if other.model.label == model and other.seed == cell.seed)
+def baseline_of(plan: Plan, cell: PlannedCell) -> str:
+    """Id of what the corruption errors of `cell` are relative to: the first cell of the baseline model with its seed.
+
+    It is a cell of the grid, but maybe not of the plan.
+    """
+    grid = plan.grid
+    named = grid.measures.corruptions.baseline if grid.measures.corruptions else None
+    model = next((ref for ref in grid.models if ref.label == named), grid.models[0])
+    return cell_id(cell.seed, grid.attacks.labels[0], model, grid.augmentations[0])
 
 
 def corruption_robustness(
@@ -60,7 +65,8 @@ def corruption_robustness(
     labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
     wrong = _wrong(found, labels)
     baseline = baseline_of(plan, cell)
-    errors, mean = _errors(wrong, _baseline_wrong(plan, store, baseline, labels, len(found)), units)
+    theirs, why_none = _baseline_wrong(plan, store, baseline, labels, len(found))
+    errors, mean = _errors(wrong, theirs, why_none, units)
     kinds = [
         CorruptionKind(
             kind=measure.params["corruption"],
@@ -76,27 +82,33 @@ def corruption_robustness(
         accuracy=mean_accuracy(~wrong.reshape(-1, len(rows)), np.ones((wrong[..., 0].size, len(rows)), bool), units),
         kinds=kinds,
         mce=mean,
-        baseline=baseline.id,
+        baseline=baseline,
     )
 
 
 def _errors(
-    wrong: npt.NDArray[np.bool_], baseline: npt.NDArray[np.bool_] | None, units: npt.NDArray[np.int64] | None
+    wrong: npt.NDArray[np.bool_],
+    baseline: npt.NDArray[np.bool_] | None,
+    why_none: str,
+    units: npt.NDArray[np.int64] | None,
 ) -> tuple[list[Estimate], Estimate]:
     if baseline is None:
-        unknown = Estimate(value=None, note="the baseline was not measured, or its answers depend on their batch")
+        unknown = Estimate(value=None, note=why_none)
         return [unknown] * len(wrong), unknown
     return corruption_error(wrong, baseline, units, seed=0)
 
 
 def _baseline_wrong(
-    plan: Plan, store: Store, baseline: PlannedCell, labels: npt.NDArray[np.int64], kinds: int
-) -> npt.NDArray[np.bool_] | None:
-    """Errors of the baseline, or None where it was not measured at all `kinds`, or its answers are not its own."""
-    found = read_measure(plan, store, baseline, "corruption")
-    probed = batch_invariance(plan, store, baseline)
-    trusted = probed is None or probed.passed
-    return _wrong(found, labels) if trusted and len(found) == kinds else None
+    plan: Plan, store: Store, baseline: str, labels: npt.NDArray[np.int64], kinds: int
+) -> tuple[npt.NDArray[np.bool_] | None, str]:
+    """Errors of the cell with the id `baseline`, or None and why: it must be measured, and its answers its own."""
+    cell = next((cell for cell in plan.cells if cell.id == baseline), None)
+    if cell is None:
+        return None, f"the baseline {baseline} is not among the chosen cells"
+    found, probed = read_measure(plan, store, cell, "corruption"), batch_invariance(plan, store, cell)
+    if len(found) != kinds or (probed is not None and not probed.passed):
+        return None, "the baseline was not measured, or its answers depend on their batch"
+    return _wrong(found, labels), ""
 
 
 def _wrong(found: Sequence[tuple[MeasureSpec, Arrays, Any]], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

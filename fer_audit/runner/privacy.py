@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +20,9 @@ from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import content_key, package_digest
 from fer_audit.results import SCHEMA_VERSION as RESULTS_SCHEMA
 from fer_audit.results import AttackResult, Privacy
+from fer_audit.runner.exposed import most_exposed
 from fer_audit.specs import TrainingJob
-from fer_audit.store import Store, array_digest
+from fer_audit.store import ArtefactName, Store, array_digest
 
 
 def measure_privacy(
@@ -27,20 +30,17 @@ def measure_privacy(
     attacks: Sequence[MembershipAttack],
     data: FaceData,
     *,
+    digest: str,
     keep: npt.NDArray[np.bool_],
     given: npt.NDArray[np.int64],
     jobs: Sequence[TrainingJob],
     seed: int,
-) -> tuple[Privacy, dict[str, Records]]:
+) -> tuple[Privacy, dict[str, Audited]]:
     """What `attacks` make of the models of `jobs`, which trained on the rows in `keep` (M, N) with `given` (N,).
 
-    Rows are sliced by class, subject size, the dataset's attributes, and by whether their label was corrupted.
+    Rows are sliced by class, subject size, the dataset's attributes, and by whether their label was corrupted. Exposed
+    rows are named by the `digest` of `data`.
     """
-    slices: dict[str, Sequence[str]] = dict(data.pool.attributes)
-    corrupted = given != np.asarray(data.pool.labels)
-    if corrupted.any():
-        slices["labels"] = np.where(corrupted, "corrupted", "clean").tolist()
-    trainings, queries = [job.training.key for job in jobs], jobs[0].queries
     logits, population = read_answers(store, jobs, "pool"), read_answers(store, jobs, "population")
     test = np.stack([np.load(store.path(*job.fit) / "test.npy") for job in jobs])
     has_population = len(data.population) > 0
@@ -56,17 +56,47 @@ def measure_privacy(
     )
     correct = logits[:, :, 0].argmax(axis=2) == given
     tested = test.argmax(axis=2) == np.asarray(data.test.labels)
-    found = [_attack_once(store, attack, signals, slices, jobs, seed) for attack in attacks]
+    slices = _slices(data, given)
+    names = attack_entries(attacks, data, keep=keep, given=given, jobs=jobs, seed=seed)
+    found = [
+        _attack_once(store, name, attack, signals, slices, jobs, seed)
+        for name, attack in zip(names, attacks, strict=True)
+    ]
+    corrupted = given != np.asarray(data.pool.labels)
     privacy = Privacy(
-        trainings=trainings,
+        trainings=[job.training.key for job in jobs],
         references=len(jobs) - 2,
-        queries=list(queries),
+        queries=list(jobs[0].queries),
         member_accuracy=mean_accuracy(correct, keep, units),
         nonmember_accuracy=mean_accuracy(correct, ~keep, units),
         test_accuracy=mean_accuracy(tested, np.ones_like(tested), data.test.units),
         attacks=[one.result for one in found],
+        exposed=[most_exposed(one, digest, given, corrupted) for one in found],
     )
-    return privacy, {repr(attack): one.records for attack, one in zip(attacks, found, strict=True)}
+    return privacy, {repr(attack): one for attack, one in zip(attacks, found, strict=True)}
+
+
+def attack_entries(
+    attacks: Sequence[MembershipAttack],
+    data: FaceData,
+    *,
+    keep: npt.NDArray[np.bool_],
+    given: npt.NDArray[np.int64],
+    jobs: Sequence[TrainingJob],
+    seed: int,
+) -> list[ArtefactName]:
+    """Kind and key under which the store keeps each attack's result: the same signals are attacked once by one code."""
+    population = np.asarray(data.population.labels) if len(data.population) else None
+    labels = [None if array is None else array_digest(array) for array in (given, keep, data.pool.units, population)]
+    groups = {name: array_digest(np.array(values, np.str_)) for name, values in _slices(data, given).items()}
+    known = [labels, groups, seed, _code()]
+    return [("attacks", content_key([_identity(attack), _seen(attack, given, jobs), *known])) for attack in attacks]
+
+
+def read_records(store: Store, name: ArtefactName) -> Records:
+    """What the attack that is stored under `name` said of each unit."""
+    with np.load(store.path(*name) / "records.npz") as file:
+        return Records(**{field: file[field] for field in file.files})
 
 
 def read_answers(store: Store, jobs: Sequence[TrainingJob], split: str) -> npt.NDArray[np.float32]:
@@ -83,37 +113,51 @@ def read_losses(store: Store, jobs: Sequence[TrainingJob], labels: str) -> npt.N
     return np.stack(losses)
 
 
+@cache
+def _code() -> tuple[str, ...]:
+    """What runs in this process, asked once: all cells need it, and files that change meanwhile change nothing here."""
+    versions = [metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")]
+    return (package_digest("fer_audit.attacks"), package_digest("fer_audit.metrics"), str(RESULTS_SCHEMA), *versions)
+
+
+@lru_cache(maxsize=256)
+def _identity(attack: MembershipAttack) -> dict[str, Any]:
+    return attack.identity()
+
+
+def _slices(data: FaceData, given: npt.NDArray[np.int64]) -> dict[str, Sequence[str]]:
+    slices: dict[str, Sequence[str]] = dict(data.pool.attributes)
+    corrupted = given != np.asarray(data.pool.labels)
+    if corrupted.any():
+        slices["labels"] = np.where(corrupted, "corrupted", "clean").tolist()
+    return slices
+
+
+def _seen(attack: MembershipAttack, given: npt.NDArray[np.int64], jobs: Sequence[TrainingJob]) -> list[ArtefactName]:
+    """What the attack reads of each model."""
+    seen = [artefact for job in jobs for artefact in job.answers()]
+    return seen + [job.trace(array_digest(given)) for job in jobs] if attack.needed().loss_trace else seen
+
+
 def _attack_once(
     store: Store,
+    name: ArtefactName,
     attack: MembershipAttack,
     signals: Signals,
     slices: Mapping[str, Sequence[str]],
     jobs: Sequence[TrainingJob],
     seed: int,
 ) -> Audited:
-    """The result of one attack, from the store where the same signals met the same code before."""
-    code = [package_digest("fer_audit.attacks"), package_digest("fer_audit.metrics"), RESULTS_SCHEMA]
-    code += [metadata.version(name) for name in ("numpy", "scipy", "scikit-learn")]
-    arrays = (signals.labels, signals.keep, signals.subjects, signals.population_labels)
-    labels = [None if array is None else array_digest(array) for array in arrays]
-    groups = {name: array_digest(np.array(values, np.str_)) for name, values in slices.items()}
-    seen = [artefact for job in jobs for artefact in job.answers()]
-    if attack.needed().loss_trace:
-        seen += [job.trace(array_digest(signals.labels)) for job in jobs]
-    name = ("attacks", content_key([attack.identity(), seen, labels, groups, seed, code]))
+    """The result of one attack, from the store where it has been made before."""
     if store.has(*name):
-        return _read(store.path(*name))
+        text = (store.path(*name) / "result.json").read_text(encoding="utf-8")
+        return Audited(AttackResult.model_validate_json(text), read_records(store, name))
     found = audited(signals, [attack], slices=slices, seed=seed)[0]
-    store.write(*name, lambda folder: _write(folder, found), title=repr(attack), uses=seen)
+    uses = _seen(attack, signals.labels, jobs)
+    store.write(*name, lambda folder: _write(folder, found), title=repr(attack), uses=uses)
     return found
 
 
 def _write(folder: Path, found: Audited) -> None:
     (folder / "result.json").write_text(found.result.model_dump_json(), encoding="utf-8")
     np.savez(folder / "records.npz", **found.records.arrays())
-
-
-def _read(folder: Path) -> Audited:
-    result = AttackResult.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
-    with np.load(folder / "records.npz") as file:
-        return Audited(result, Records(**{name: file[name] for name in file.files}))

@@ -17,11 +17,12 @@ from rich.console import Console
 from fer_audit.errors import GridError, StoreError
 from fer_audit.plan import Plan, seconds_left
 from fer_audit.plugins import content_key
-from fer_audit.results import Latency, RunRecord, write_results, write_run
+from fer_audit.results import Latency, Results, RunRecord, write_results, write_run
 from fer_audit.runner.collect import collect
 from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
 from fer_audit.runner.progress import progress_for
 from fer_audit.runner.rates import Rates
+from fer_audit.runner.watcher import Watcher
 from fer_audit.specs import COUNTING_SCHEMA, SIGNALS_SCHEMA, ProgramSpec, Training, cost_key
 from fer_audit.store import Store
 
@@ -30,10 +31,9 @@ from fer_audit.store import Store
 class Outcome:
     """What a run came to."""
 
-    folder: Path
-    trained: int
-    reused: int
-    failed: Mapping[str, str]  #: cells that are not done, and why in one line
+    results: Results
+    record: RunRecord
+    failed: Mapping[str, str]  #: ids of the cells that are not done, and why in one line
 
 
 def worker_count(plan: Plan, asked: int | None = None) -> int:
@@ -46,10 +46,21 @@ def worker_count(plan: Plan, asked: int | None = None) -> int:
     return wanted
 
 
-def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: Console, command: str) -> Outcome:
-    """Trains what is missing and writes results.json, run.json and the contact sheets to `folder`."""
-    began, started = time.perf_counter(), datetime.now(UTC)
-    commit, dirty = _git_state(plan.file.base)  # now: the checkout may move on while the models train
+def run_plan(
+    plan: Plan,
+    store: Store,
+    folder: Path,
+    *,
+    workers: int,
+    console: Console,
+    command: str,
+    watcher: Watcher | None = None,
+) -> Outcome:
+    """Trains what is missing and writes results.json, run.json and the contact sheets to `folder`.
+
+    A `watcher` shows how far it is as long as there are trainings.
+    """
+    began, opening = time.perf_counter(), opening_record(plan, workers, command)
     _make_folder(folder)
     store.clean_temporary()
     reused = len(plan.done)
@@ -59,28 +70,27 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
         refused = engine.refused_layer(_named_layers(plan))
         if refused is not None:
             raise GridError(f"measures.explanations.layer: {refused}")
-        _train(plan, store, engine, console, failures, finished)
+        if watcher is not None:
+            watcher.start(opening)
+        _train(plan, store, engine, console, failures, finished, watcher)
+        if watcher is not None:
+            watcher.stop()  # speeds are measured while nothing else runs, and the last page is not its own
         latencies = _latencies(plan, store, engine)
     results = collect(plan, store, failures, folder, console)
     write_results(results, folder / "results.json")
     failed = {cell.id: _last_line(cell.error) for cell in results.cells if cell.status != "done"}
     seconds = {event.training.key: round(event.seconds, 3) for event in finished}
     trained = sum(event.trained for event in finished)
-    record = RunRecord(
-        started=started.isoformat(timespec="seconds"),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(time.perf_counter() - began, 1),
-        command=command,
-        machine=_machine(),
-        workers=workers,
-        git_commit=commit,
-        git_dirty=dirty,
-        trained=trained,
-        reused=reused,
-        failed=len(failures),
-        training_seconds=seconds,
-        latencies=latencies,
-    )
+    closing = {
+        "finished": _now(),
+        "seconds": round(time.perf_counter() - began, 1),
+        "trained": trained,
+        "reused": reused,
+        "failed": len(failures),
+        "training_seconds": seconds,
+        "latencies": latencies,
+    }
+    record = opening.model_copy(update=closing)
     write_run(record, folder / "run.json")
     asked = f"{len(seconds) - trained} asked anew, " if len(seconds) > trained else ""
     console.print(
@@ -88,7 +98,25 @@ def run_plan(plan: Plan, store: Store, folder: Path, *, workers: int, console: C
         markup=False,
         highlight=False,
     )
-    return Outcome(folder, trained, reused, failed)
+    return Outcome(results, record, failed)
+
+
+def opening_record(plan: Plan, workers: int, command: str) -> RunRecord:
+    """What is known of a run when it starts; also of the checkout, which may move on while the models train."""
+    commit, dirty = _git_state(plan.file.base)
+    return RunRecord(
+        started=_now(),
+        command=command,
+        grid_file=plan.file.path.as_posix(),
+        machine=_machine(),
+        workers=workers,
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _last_line(text: str) -> str:
@@ -122,25 +150,26 @@ def _train(
     console: Console,
     failures: dict[str, str],
     finished: list[Finished],
+    watcher: Watcher | None,
 ) -> None:
     waiting: dict[str, Training] = {training.key: training for training in plan.missing}
     if not waiting:
         return
     rates = Rates(store)
-    try:
-        with progress_for(console, len(waiting)) as progress:
-            for event in engine.run(list(waiting.values())):
-                if isinstance(event, Finished):
-                    del waiting[event.training.key]
-                    rates.learn(event)
-                    finished.append(event)
-                elif isinstance(event, Failed):
-                    del waiting[event.training.key]
-                    failures[event.training.key] = event.error
-                    store.record_failure(event.training.key, f"{event.training.title}\n{event.error}\n")
-                progress.hear(event, lambda: seconds_left(list(waiting.values()), rates.known, engine.workers))
-    finally:
-        rates.save()
+    with progress_for(console, len(waiting)) as progress:
+        for event in engine.run(list(waiting.values())):
+            if isinstance(event, Finished):
+                del waiting[event.training.key]
+                rates.learn(event)
+                rates.save()  # at once: a live page estimates from them too
+                finished.append(event)
+            elif isinstance(event, Failed):
+                del waiting[event.training.key]
+                failures[event.training.key] = event.error
+                store.record_failure(event.training.key, f"{event.training.title}\n{event.error}\n")
+            progress.hear(event, lambda: seconds_left(list(waiting.values()), rates.known, engine.workers))
+            if watcher is not None:
+                watcher.check()
 
 
 def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:

@@ -25,6 +25,7 @@ from fer_audit.errors import FerAuditError, SignalsError
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import raised_in
 from fer_audit.results import Cell, DatasetSummary, PluginRecord, Privacy, Provenance, Results, SplitSummary
+from fer_audit.runner.exposed import most_exposed
 
 RECORDS = "records.csv"  #: the exposure of every row
 PLUGIN = "signals"  #: stands where the results of a grid name their dataset
@@ -103,7 +104,7 @@ class SignalsAudit:
             include_images=False,
             dataset=self._dataset(digest),
             costs=[],
-            cells=[self._cell(self._privacy(found, records))],
+            cells=[self._cell(self._privacy(found, digest, records))],
             provenance=self._provenance(found),
         )
 
@@ -136,7 +137,7 @@ class SignalsAudit:
             privacy=privacy,
         )
 
-    def _privacy(self, found: Sequence[Audited], records: bool) -> Privacy:
+    def _privacy(self, found: Sequence[Audited], digest: str, records: bool) -> Privacy:
         signals = self.signals
         predicted = np.stack([model[:, 0].argmax(axis=1) for model in signals.logits])
         correct, keep, people = predicted == signals.labels, signals.keep, signals.subjects
@@ -149,6 +150,7 @@ class SignalsAudit:
             test_accuracy=None,
             attacks=[one.result for one in found],
             records=RECORDS if records else None,
+            exposed=[most_exposed(one, digest, signals.labels, np.zeros(signals.rows, np.bool_)) for one in found],
         )
 
     def _provenance(self, found: Sequence[Audited]) -> Provenance:
@@ -182,7 +184,7 @@ class AttackError(FerAuditError):
 
 def row_columns(audit: SignalsAudit) -> dict[str, Sequence[Any]]:
     """What is told of each row beside its exposure: label and groups, and only the number of the row of who it is."""
-    taken = ("attack", "row", "label")
+    taken = ("attack", "row", "id", "label")
     groups = {f"slice {name}" if name in taken else name: values for name, values in audit.families.items()}
     return {"label": audit.signals.labels.tolist(), **groups}
 

@@ -8,10 +8,10 @@ import pytest
 
 from fer_audit.attacks import MembershipAttack, Signals, audit, create
 from fer_audit.attacks.attacked import counts_tell_membership, references_of
-from fer_audit.attacks.audit import BOTH_ROLES, mean_roc
+from fer_audit.attacks.audit import BOTH_ROLES
 from fer_audit.attacks.membership_attack import Needs, TargetView
 from fer_audit.errors import SignalsError
-from fer_audit.metrics.membership import auc, best_threshold, roc
+from fer_audit.metrics.membership import auc, best_threshold
 from fer_audit.results import AttackResult
 
 World = Callable[..., Signals]
@@ -233,27 +233,6 @@ def test_without_subjects_rows_are_independent(world: World) -> None:
 def test_targets_are_checked(targets: list[int], world: World) -> None:
     with pytest.raises(SignalsError, match=r"targets within 0\.\.5"):
         audit(world(), [create("loss-threshold")], targets=targets)
-
-
-def test_the_roc_of_one_target_has_realisable_points_only() -> None:
-    rng = np.random.default_rng(0)
-    curve = roc(np.round(rng.normal(1, 1, 5000), 2), np.round(rng.normal(0, 1, 4000), 2))
-    thinned = mean_roc([curve])
-    points = set(zip(curve.fpr, curve.tpr, strict=True))
-    assert set(zip(thinned.fpr, thinned.tpr, strict=True)) <= points
-    assert len(thinned.fpr) <= 200
-    assert (thinned.fpr[0], thinned.tpr[0]) == (0, 0)
-    assert (thinned.fpr[-1], thinned.tpr[-1]) == (1, 1)
-    assert sum(fpr < 0.01 for fpr in thinned.fpr) >= 10
-
-
-def test_the_roc_of_several_targets_rises(world: World) -> None:
-    (result,) = audit(world(3, leak=1.0, models=4), [create("loss-threshold")], resamples=20)
-    assert result.roc.fpr == sorted(result.roc.fpr)
-    assert result.roc.tpr == sorted(result.roc.tpr)
-    assert len(result.roc.fpr) <= 200
-    area = np.sum(np.diff(result.roc.fpr) * (np.array(result.roc.tpr[1:]) + result.roc.tpr[:-1]) / 2)
-    assert area == pytest.approx(result.auc.value, abs=0.01)
 
 
 def test_a_single_target_has_the_golden_auc(expected: dict[str, Any], golden_signals: Signals) -> None:

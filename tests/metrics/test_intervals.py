@@ -158,3 +158,14 @@ def test_limits_enclose_the_share_and_mirror(n: int, data: st.DataObject) -> Non
         wider = limits(k, n, 0.99)
         assert wider.low <= low
         assert wider.high >= high
+
+
+def test_a_band_is_the_interval_of_each_statistic() -> None:
+    values = np.random.default_rng(0).normal(size=(200, 3))
+    low, high = intervals.percentile_band(values, 20, 0.9)
+    for column in range(3):
+        assert (low[column], high[column]) == intervals.percentile_interval(values[:, column], 20, 0.9)
+    undefined = np.concatenate((values, np.full((5, 3), np.nan)))
+    np.testing.assert_array_equal(intervals.percentile_band(undefined, 20, 0.9), (low, high))
+    low, high = intervals.percentile_band(values, 1, 0.9)
+    assert np.all(np.isinf(low) & np.isinf(high))

@@ -108,7 +108,7 @@ def test_weights_of_one_give_the_plain_numbers(seed: int) -> None:
     scores, keep = rng.integers(0, 6, 20).astype(float), np.arange(20) % 3 > 0
     weights = np.stack([np.ones(20), rng.integers(0, 4, 20)])
     repeated = np.repeat(np.arange(20), weights[1].astype(int))
-    fprs = (0.0, 0.2, 0.29, 1.0)
+    fprs = (0.0, 0.2, 0.29, *np.linspace(0.3, 1, 8))
     aucs, tprs = (
         membership.weighted_auc(scores, keep, weights),
         membership.weighted_tpr_at_fpr(scores, keep, weights, fprs),
@@ -117,6 +117,7 @@ def test_weights_of_one_give_the_plain_numbers(seed: int) -> None:
         pair = scores[index][keep[index]], scores[index][~keep[index]]
         if min(map(len, pair)) == 0:
             assert np.isnan(aucs[row])
+            assert np.isnan(tprs[row]).all()
             continue
         assert aucs[row] == pytest.approx(membership.auc(*pair))
         for column, fpr in enumerate(fprs):

@@ -1,174 +1,507 @@
-"""The page in a real browser: it draws every chart, complains of nothing and asks the network for nothing."""
+"""The page in a real browser: it draws, answers, can be linked and read, and asks the network for nothing."""
 
-import html
+import contextlib
+import csv
+import io
 import json
+import math
+import random
 import re
 import shutil
-import subprocess
-from dataclasses import dataclass
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import pytest
 
+from fer_audit.report.live import Live
 from fer_audit.report.numbers import with_interval
 from fer_audit.report.page import render
+from fer_audit.results import Estimate, PairedDifference
 
 CHROMIUM = shutil.which("chromium")
-HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on the path")
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-default-apps",
-    "--window-size=1400,1000",
-    "--virtual-time-budget=20000",
-    "--enable-logging=stderr",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-)
+LOCAL = ("file:", "data:", "blob:")
+HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
+ROWS = '[data-table="cells"] tbody tr'
+THIN, MINUS = "\u202f", "\u2212"
 
 
 @dataclass
-class Visit:
-    dom: str
-    console: list[str]
-    urls: list[str]
+class Watched:
+    """A page that is open, and what it did."""
+
+    page: object
+    requests: list[str] = field(default_factory=list)  #: to elsewhere
+    complaints: list[str] = field(default_factory=list)  #: of its scripts and of its policy
+
+    def value(self, script, argument=None):
+        return self.page.evaluate(script, argument)
+
+    def texts(self, selector):
+        return self.page.locator(selector).all_inner_texts()
+
+    @property
+    def hash(self):
+        return self.value("location.hash")
 
 
-def visit(page, tmp_path) -> Visit:
-    log, profile = tmp_path / "net.json", tmp_path / "profile"
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", f"--log-net-log={log}", "--dump-dom", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return Visit(done.stdout, console, requested(json.loads(log.read_text())))
+@contextlib.contextmanager
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND"]
+        )
+        yield browser
+        browser.close()
 
 
-def requested(log) -> list[str]:
-    """What the page asked for; what the browser asks for on its own account has no origin as its initiator."""
-    started = [event.get("params", {}) for event in log["events"]]
-    asked = [found for found in started if found.get("initiator") not in (None, "not an origin")]
-    return [found["url"] for found in asked if not found["url"].startswith(("file:", "data:", "blob:"))]
+def visit(browser, path, hash="", *, drawn=False, ready=True, **context):  # noqa: A002
+    """Opens a page and waits until its tables are interactive or, with `drawn`, until all its charts are drawn."""
+    page = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True, **context).new_page()
+    seen = Watched(page)
+    page.on("request", lambda asked: None if asked.url.startswith(LOCAL) else seen.requests.append(asked.url))
+    page.on("console", lambda said: seen.complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    page.goto(path.as_uri() + hash)
+    if ready:
+        page.wait_for_selector("html[data-ready=yes]", state="attached")
+    if drawn:
+        page.wait_for_selector("html[data-drawn=yes]", state="attached", timeout=60_000)
+    return seen
 
 
-class Elements(HTMLParser):
-    """Collects what the browser made of the page."""
-
-    def __init__(self, dom):
-        super().__init__()
-        self.charts, self.plots, self.images, self.drawn = 0, 0, [], None
-        self.feed(dom)
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        classes = (found.get("class") or "").split()
-        self.charts += "data-chart" in found
-        self.plots += "js-plotly-plot" in classes
-        if tag == "html":
-            self.drawn = found.get("data-drawn")
-        if tag == "img":
-            self.images.append(found.get("src"))
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
 
 
-def test_the_probe_sees_a_request(tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text("<img src='http://example.invalid/x.png'><script>console.error('seen')</script>")
-    seen = visit(page, tmp_path)
-    assert seen.urls == ["http://example.invalid/x.png"]
-    assert any("seen" in line for line in seen.console)
+def column(seen, title, table="cells"):
+    """Sort keys of the lines that are shown."""
+    return seen.value(
+        """([table, title]) => {
+          const place = document.querySelector(`[data-table="${table}"]`);
+          const column = [...place.tHead.rows[0].cells].findIndex((head) => head.innerText.trim() === title);
+          return [...place.tBodies[0].rows].map((row) => row.cells[column].dataset.v ?? null);
+        }""",
+        [table, title],
+    )
 
 
-def test_every_chart_is_drawn_offline_and_silently(results, make_folder, tmp_path):
-    seen = visit(render(make_folder(results)), tmp_path)
-    found = Elements(seen.dom)
-    assert found.drawn == "yes"
-    assert found.charts == found.plots > 10
-    assert "main-svg" in seen.dom
-    assert seen.console == []
-    assert seen.urls == []
+def test_the_probe_sees_requests_and_complaints(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("<img src='http://example.invalid/x.png'><script>console.error('seen')</script>")
+    seen = visit(browser, path, ready=False)
+    assert seen.requests == ["http://example.invalid/x.png"]
+    assert "seen" in seen.complaints
 
 
-def test_hostile_labels_are_text_in_the_browser(few, make_folder, tmp_path):
+def test_every_chart_is_drawn_offline_and_silently(browser, results, make_folder):
+    seen = visit(browser, render(make_folder(results)), drawn=True)
+    charts = seen.page.locator("[data-chart]").count()
+    assert charts == seen.page.locator("[data-chart].js-plotly-plot .main-svg:first-child").count() > 10
+    assert seen.complaints == []
+    assert seen.requests == []
+
+
+def test_policy_forbids_the_network_and_other_scripts(browser, few, make_folder):
+    path = render(make_folder(few))
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("</body>", "<script>document.title = 'owned'</script></body>"), encoding="utf-8")
+    seen, stopped = visit(browser, path), []
+    seen.page.on("requestfailed", lambda asked: stopped.append((asked.url, asked.failure)))
+    seen.value("() => { const image = new Image(); image.src = 'http://example.invalid/x.png'; }")
+    seen.value("() => fetch('http://example.invalid/').catch(() => null)")
+    seen.page.wait_for_timeout(200)
+    assert seen.page.title() != "owned"
+    assert len([text for text in seen.complaints if "Content Security Policy" in text]) >= 3
+    assert {failure for _, failure in stopped} <= {"csp"}
+    assert len(stopped) == len(seen.requests)
+
+
+def test_hostile_labels_are_text_in_the_browser(browser, few, make_folder):
     dataset = few.dataset.model_copy(update={"classes": [HOSTILE + name for name in few.dataset.classes]})
+    undone = {"status": "failed", "error": HOSTILE, "id": HOSTILE + few.cells[0].id}
     cells = [cell.model_copy(update={"model": HOSTILE + cell.model}) for cell in few.cells]
+    cells[0] = cells[0].model_copy(update=undone)
     galleries = [
         one.model_copy(update={"title": HOSTILE, "caption": HOSTILE, "columns": [HOSTILE]}) for one in few.galleries
     ]
-    told = {"dataset": dataset, "cells": cells, "sheets": [], "galleries": galleries}
-    changed = few.model_copy(update=told)
-    seen = visit(render(make_folder(changed)), tmp_path)
-    found = Elements(seen.dom)
-    assert "owned" not in seen.dom[seen.dom.index("<title>") : seen.dom.index("</title>")]
-    assert found.images
-    assert all(source.startswith("data:image/png;base64,") for source in found.images)
-    assert found.charts == found.plots >= 10
-    assert seen.console == []
-    assert seen.urls == []
+    changed = few.model_copy(update={"dataset": dataset, "cells": cells, "sheets": [], "galleries": galleries})
+    seen = visit(browser, render(make_folder(changed)), f"#cell={quote(cells[0].id)}", drawn=True)
+    assert HOSTILE in seen.page.locator("#cell").inner_text()
+    assert seen.page.title() != "owned"
+    sources = seen.value("() => [...document.images].map((image) => image.getAttribute('src'))")
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert seen.complaints == []
+    assert seen.requests == []
 
 
-ACTIONS = """
-<script>
-addEventListener("load", () => setTimeout(() => {
-  const one = (selector) => document.querySelector(selector);
-  const fire = (place, value, kind) => { place.value = value; place.dispatchEvent(new Event(kind)); };
-  const said = { dark: document.documentElement.dataset.theme };
-  one("#theme").click();
-  said.toggled = document.documentElement.dataset.theme;
-  fire(one("[data-filter=cells]"), "randaug symmetric", "input");
-  said.filtered = one("[data-count=cells]").textContent;
-  const heads = [...document.querySelectorAll("[data-table=cells] thead button")];
-  const accuracy = heads.find((head) => head.textContent === "Accuracy");
-  const column = accuracy.closest("th").cellIndex;
-  const values = () => [...one("[data-table=cells]").tBodies[0].rows].map((row) => row.cells[column].dataset.v ?? null);
-  accuracy.click();
-  said.rising = values();
-  accuracy.click();
-  said.falling = values();
-  const select = one("#cell-roc");
-  const last = select.options[select.options.length - 1].value;
-  fire(select, last, "change");
-  said.together = one("#cell-classes").value === last;
-  const details = one("[data-numbers=tradeoff]");
-  const heat = one("[data-numbers=corruptions]");
-  details.open = heat.open = true;
-  setTimeout(() => {
-    said.numbers = details.querySelectorAll("tbody tr").length;
-    said.first = details.querySelector("tbody tr").textContent;
-    said.heat = heat.querySelector("tbody tr").cells[5].textContent;
-    said.curve = one("[data-chart=roc]").data[1].y[0];
-    document.title = JSON.stringify(said);
-  }, 1500);
-}, 3000));
-</script>
-"""
+def test_the_scripts_lines_are_those_that_stand_in_the_page(browser, results, make_folder):
+    path = render(make_folder(results))
+    still = visit(browser, path, ready=False, java_script_enabled=False)
+    alive = visit(browser, path)
+    script = """() => { const number = (text) => (isNaN(text ?? NaN) ? text : Number(text));
+      return Object.fromEntries([...document.querySelectorAll('[data-table]')].map((table) => [
+      table.dataset.table, [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => [
+        cell.tagName, cell.className, cell.scope ?? '', number(cell.dataset.v), cell.dataset.p, cell.textContent.trim(),
+        decodeURIComponent(cell.querySelector('a')?.getAttribute('href') ?? ''),
+        [...cell.querySelectorAll('i, b')].map((bar) => [parseFloat(bar.style.left), parseFloat(bar.style.width || 0)]),
+      ]))])); }"""
+    written, drawn = still.value(script), alive.value(script)
+    assert written == drawn
+    assert len(drawn) > 8
 
 
-def test_tables_sort_and_filter_and_choices_move_together(few, make_folder, tmp_path):
+def test_words_and_choices_filter_and_stand_in_the_address(browser, results, make_folder):
+    path = render(make_folder(results))
+    seen = visit(browser, path)
+    total = len(results.cells)
+    seen.page.fill("[data-filter=cells]", "mixup symmetric")
+    wanted = [c for c in results.cells if "mixup" in c.augmentation and c.label_attack_plugin]
+    assert seen.page.locator(ROWS).count() == len(wanted)
+    assert seen.texts("[data-count=cells]") == [f"{len(wanted)} of {total} rows"]
+    seen.page.select_option("#facet-model", "ghostface")
+    both = [cell for cell in wanted if cell.model == "ghostface"]
+    assert seen.page.locator(ROWS).count() == len(both)
+    attacks = sum(len(cell.privacy.attacks) for cell in results.cells if cell.privacy and cell.model == "ghostface")
+    assert seen.texts("[data-count=decisions]")[0].startswith(f"{attacks} of ")
+    assert "only model ghostface" in seen.texts("[data-count=decisions]")[0]
+    again = visit(browser, path, seen.hash)
+    assert again.texts(ROWS) == seen.texts(ROWS)
+    assert again.page.input_value("[data-filter=cells]") == "mixup symmetric"
+    again.page.get_by_role("button", name="Show all").click()
+    assert again.page.locator(ROWS).count() == total
+
+
+def test_status_and_attack_are_choices_too(browser, few, make_folder):
+    gone = {"status": "failed", "error": "it broke", "utility": None, "privacy": None}
+    cells = [few.cells[0].model_copy(update=gone), *few.cells[1:]]
+    seen = visit(browser, render(make_folder(few.model_copy(update={"cells": cells}))), "#status=failed")
+    assert seen.page.locator(ROWS).count() == 1
+    seen.page.select_option("#facet-status", "")
+    seen.page.select_option("#facet-attack", "loss-threshold")
+    assert seen.page.locator(ROWS).count() == 3
+    assert seen.page.locator('[data-table="decisions"] tbody tr').count() == 3
+
+
+def test_heads_sort_both_ways_with_unknown_values_last(browser, few, make_folder):
     undone = {"status": "failed", "utility": None, "privacy": None}
     cells = [few.cells[0].model_copy(update=undone), *few.cells[1:]]
-    page = render(make_folder(few.model_copy(update={"cells": cells})))
-    text = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text(encoding="utf-8"))
-    page.write_text(text.replace("</body>", ACTIONS + "</body>"), encoding="utf-8")
-    seen = visit(page, tmp_path)
-    said = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", seen.dom).group(1)))
+    path = render(make_folder(few.model_copy(update={"cells": cells})))
+    seen = visit(browser, path)
     known = sorted(cell.utility.accuracy.value for cell in cells[1:])
-    assert {said["dark"], said["toggled"]} == {"dark", "light"}
-    assert said["filtered"] == "1 of 4 rows"
-    assert [float(value) for value in said["rising"][:-1]] == known
-    assert [float(value) for value in said["falling"][:-1]] == known[::-1]
-    assert said["rising"][-1] is None
-    assert said["falling"][-1] is None
-    assert said["together"]
-    assert said["numbers"] == 3
-    assert "0.7894 (0.7529\u20130.8259)" in said["first"]
-    severest = cells[-1].corruptions.kinds[0].accuracy[4]
-    assert said["heat"] == with_interval(severest)
-    assert said["curve"] == pytest.approx(cells[-1].privacy.attacks[0].roc.tpr[1], rel=1e-5)
-    assert seen.console == []
+    head = seen.page.locator('[data-table="cells"] thead').get_by_role("button", name="Accuracy", exact=True)
+    head.click()
+    assert [float(value) for value in column(seen, "Accuracy")[:-1]] == known
+    head.click()
+    assert [float(value) for value in column(seen, "Accuracy")[:-1]] == known[::-1]
+    assert column(seen, "Accuracy")[-1] is None
+    again = visit(browser, path, seen.hash)
+    assert column(again, "Accuracy") == column(seen, "Accuracy")
+    assert again.page.locator("th[aria-sort=descending]").inner_text().startswith("Accuracy")
+
+
+def test_columns_can_be_chosen(browser, few, make_folder):
+    path = render(make_folder(few))
+    seen = visit(browser, path)
+    seen.page.locator("#cells-table .menu summary").click()
+    seen.page.locator("#cells-table [data-columns]").get_by_label("MACs", exact=True).uncheck()
+    heads = seen.page.locator('[data-table="cells"] thead th:visible').all_inner_texts()
+    assert "MACs" not in heads
+    assert seen.value(f"() => document.querySelector({json.dumps(ROWS)}).cells.length") == len(heads)
+    again = visit(browser, path, seen.hash)
+    assert again.page.locator('[data-table="cells"] thead th:visible').all_inner_texts() == heads
+
+
+def test_a_link_to_one_cell_shows_all_of_it(browser, results, make_folder):
+    path, cell = render(make_folder(results)), results.cells[5]
+    seen = visit(browser, path, f"#cell={quote(cell.id, safe='')}", drawn=True)
+    assert seen.page.locator("#cell").is_visible()
+    text = seen.page.locator("#cell").inner_text()
+    assert cell.id in text
+    assert with_interval(cell.utility.accuracy).split(" (")[0] in text
+    assert f"fer-audit run fixture.yaml --cell '{cell.id}'" in text or f"--cell '{cell.id}'" in text
+    assert seen.value("() => document.querySelector('#cell-roc').value") == cell.id
+    curve = seen.value("() => document.querySelector('[data-chart=roc]').data.find((t) => t.name.includes('AUC')).y")
+    assert curve == pytest.approx([y for x, y in zip(cell.privacy.attacks[0].roc.fpr, curve, strict=False)], abs=1)
+    seen.page.locator("#cell [data-close]").click()
+    assert not seen.page.locator("#cell").is_visible()
+    assert "cell=" not in seen.hash
+    seen.page.go_back()
+    seen.page.wait_for_selector("#cell:visible")
+
+
+def test_a_line_leads_to_its_cell_and_an_unknown_cell_is_said_so(browser, few, make_folder):
+    path = render(make_folder(few))
+    seen = visit(browser, path)
+    seen.page.locator(f"{ROWS} th a").nth(2).click()
+    assert few.cells[2].id in seen.page.locator("#cell").inner_text()
+    missing = visit(browser, path, "#cell=nobody")
+    assert "no cell \u201cnobody\u201d" in missing.page.locator("#cell").inner_text()
+
+
+def test_choices_of_charts_move_together_and_stand_in_the_address(browser, few, make_folder):
+    path = render(make_folder(few))
+    seen = visit(browser, path, drawn=True)
+    last = few.cells[-1]
+    seen.page.select_option("#cell-roc", last.id)
+    assert seen.page.input_value("#cell-classes") == last.id
+    again = visit(browser, path, seen.hash, drawn=True)
+    assert again.page.input_value("#cell-curves") == last.id
+    again.page.locator("[data-numbers=corruptions] summary").click()
+    cells = again.page.locator("[data-numbers=corruptions] tbody tr").first.locator("td").all_inner_texts()
+    assert with_interval(last.corruptions.kinds[0].accuracy[4]) in cells
+
+
+def paired(results, one, other, value, half):
+    difference = Estimate(value=value, low=value - half, high=value + half, method="fixture")
+    return PairedDifference(metric="accuracy", cell=one.id, baseline=other.id, difference=difference)
+
+
+def test_every_cell_is_compared_with_the_baseline_that_is_picked(browser, few, make_folder):
+    first, second, third, fourth = few.cells
+    pairs = [paired(few, second, first, -0.05, 0.01), paired(few, third, first, 0.002, 0.01)]
+    path = render(make_folder(few.model_copy(update={"comparisons": pairs})))
+    seen = visit(browser, path)
+    table = seen.page.locator("#compare table")
+    told = dict(
+        zip(table.locator("tbody th").all_inner_texts(), table.locator("tbody tr").all_inner_texts(), strict=True)
+    )
+    assert len(told) == 3
+    lines = list(told.values())
+    assert f"{MINUS}5.0" in lines[0]
+    assert f"{MINUS}6.0 to {MINUS}4.0" in lines[0]
+    assert "not paired" not in lines[0].split("\t")[1]
+    apart = fourth.utility.accuracy.value - first.utility.accuracy.value
+    assert f"{100 * apart:+.1f}".replace("-", MINUS) in lines[2]
+    assert "not paired" in lines[2].split("\t")[1]
+    framed = table.locator("tbody tr").first.locator("td").first.locator(".tag")
+    assert framed.count() == 1
+    seen.page.select_option("#baseline", second.id)
+    turned = seen.page.locator("#compare tbody tr").first.locator("td").first.inner_text()
+    assert turned.startswith("+5.0")
+    assert "+4.0 to +6.0" in turned
+    again = visit(browser, path, seen.hash)
+    assert again.page.input_value("#baseline") == second.id
+
+
+def test_only_what_differs_is_shown_on_demand(browser, few, make_folder):
+    first, second, third, _ = few.cells
+    alike = [
+        c.model_copy(update={**first.model_dump(include=set()), "utility": first.utility, "privacy": None})
+        for c in few.cells
+    ]
+    measures = {"memorisation": None, "corruptions": None}
+    alike = [cell.model_copy(update=measures) for cell in alike]
+    pairs = [paired(few, second, first, -0.05, 0.01), paired(few, third, first, 0.002, 0.01)]
+    changed = few.model_copy(update={"cells": alike, "comparisons": pairs})
+    seen = visit(browser, render(make_folder(changed)), "#differs=1")
+    assert seen.page.locator("#compare tbody tr").count() == 1
+    assert seen.texts("#compare thead th") == ["Cell", "Accuracy, points"]
+    assert seen.texts("#compare output")[0].startswith("1 of 3 cells differ")
+    seen.page.locator("#differs").uncheck()
+    assert seen.page.locator("#compare tbody tr").count() == 3
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_theme_follows_the_system_until_it_is_switched(browser, few, make_folder, scheme):
+    seen = visit(browser, render(make_folder(few)), color_scheme=scheme, drawn=True)
+    other = {"light": "dark", "dark": "light"}[scheme]
+    paper = "() => getComputedStyle(document.body).backgroundColor"
+    ink = "() => getComputedStyle(document.querySelector('[data-chart=tradeoff] .xtitle')).fill"
+    before = seen.value(paper), seen.value(ink)
+    assert seen.value("() => document.documentElement.dataset.theme") == scheme
+    seen.page.get_by_role("button", name="Switch between light and dark").click()
+    assert seen.value("() => document.documentElement.dataset.theme") == other
+    seen.page.wait_for_function(f"({ink})() !== {json.dumps(before[1])}")
+    assert seen.value(paper) != before[0]
+
+
+def test_what_is_left_of_a_table_can_be_downloaded(browser, results, make_folder):
+    seen = visit(browser, render(make_folder(results)), "#model=ghostface&cells.sort=-Accuracy")
+    shown = sorted((c for c in results.cells if c.model == "ghostface"), key=lambda c: -c.utility.accuracy.value)
+    with seen.page.expect_download() as waiting:
+        seen.page.locator("#cells-table [data-download=csv]").click()
+    assert waiting.value.suggested_filename == "cells.csv"
+    rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text(encoding="utf-8"))))
+    assert [float(row["Accuracy"]) for row in rows] == [cell.utility.accuracy.value for cell in shown]
+    assert {row["cell"] for row in rows} == {cell.id for cell in shown}
+    with seen.page.expect_download() as waiting:
+        seen.page.locator("#cells-table [data-download=json]").click()
+    told = json.loads(waiting.value.path().read_text(encoding="utf-8"))
+    assert [row["Accuracy"]["value"] for row in told["rows"]] == [cell.utility.accuracy.value for cell in shown]
+    assert seen.requests == []
+
+
+def test_a_downloaded_csv_runs_nothing_in_a_spreadsheet(browser, few, make_folder):
+    cells = [cell.model_copy(update={"model": "=HYPERLINK(1)"}) for cell in few.cells]
+    seen = visit(browser, render(make_folder(few.model_copy(update={"cells": cells}))))
+    with seen.page.expect_download() as waiting:
+        seen.page.locator("#cells-table [data-download=csv]").click()
+    rows = list(csv.DictReader(io.StringIO(waiting.value.path().read_text(encoding="utf-8"))))
+    assert {row["Model"] for row in rows} == {"'=HYPERLINK(1)"}
+
+
+def test_everything_is_reached_by_the_keyboard(browser, few, make_folder):
+    seen = visit(browser, render(make_folder(few)))
+    press = seen.page.keyboard.press
+    press("Tab")
+    assert seen.value("() => document.activeElement.className") == "skip"
+    press("Enter")
+    assert seen.value("() => document.activeElement.closest('section').id") == "summary"
+    head = seen.page.locator('[data-table="cells"] thead').get_by_role("button", name="Accuracy", exact=True)
+    head.focus()
+    press("Enter")
+    assert seen.page.locator("th[aria-sort=ascending]").count() == 1
+    seen.page.locator("#facet-augmentation").focus()
+    press("ArrowDown")
+    assert "augmentation=" in seen.hash
+    link = seen.page.locator(f"{ROWS} th a").first
+    link.focus()
+    press("Enter")
+    assert seen.page.locator("#cell").is_visible()
+    assert seen.value("() => document.activeElement.closest('section').id") == "cell"
+    visited = set()
+    for _ in range(12):
+        press("Tab")
+        visited.add(seen.value("() => document.activeElement.id || document.activeElement.tagName"))
+    assert "cell-choice" in visited
+    outline = seen.value("() => getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, results, make_folder, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    cells = [*results.cells[:-1], results.cells[-1].model_copy(update={"status": "failed", "error": "it broke"})]
+    folder = make_folder(results.model_copy(update={"cells": cells}))
+    hash_ = f"#cell={quote(cells[0].id, safe='')}"
+    seen = visit(browser, render(folder), hash_, drawn=True, color_scheme=scheme)
+    for details in seen.page.locator("details:not(.menu) > summary").all():
+        details.evaluate("(summary) => { summary.parentElement.open = true; }")
+    found = Axe().run(seen.page).response["violations"]
+    assert [(one["id"], one["impact"], one["nodes"][0]["target"]) for one in found] == []
+
+
+def parsed(text):
+    """A number as the page writes it, and half a unit of its last digit; None where the text is no number."""
+    match = re.fullmatch(rf"([{MINUS}+-]?)([\d,]+)(\.\d+)?(?:{THIN}(%|[kMGT]|\w+))?", text.strip())
+    if match is None:
+        return None
+    sign, whole, fraction, unit = match.groups()
+    scale = {"%": 0.01, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}.get(unit, 1.0)
+    value = float(whole.replace(",", "") + (fraction or "")) * scale
+    digits = len(fraction) - 1 if fraction else 0
+    return (-value if sign in (MINUS, "-") else value), 0.5 * scale * 10.0**-digits
+
+
+def looked_up(files, pointer):
+    file, _, path = pointer.partition("#/")
+    value = files[file]
+    for part in path.split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        value = value[int(name)] if isinstance(value, list) else value[name]
+    return value
+
+
+def test_fifty_numbers_drawn_at_random_are_found_where_the_page_says(browser, results, make_folder):
+    pairs = [paired(results, results.cells[1], results.cells[0], -0.05, 0.01)]
+    folder = make_folder(results.model_copy(update={"comparisons": pairs}))
+    seen = visit(browser, render(folder))
+    files = {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in ("results.json", "run.json")}
+    script = """() => [...document.querySelectorAll('main [data-p]')].map((place) => {
+      const said = place.querySelector('strong, .tag') ?? place;
+      const own = [...place.childNodes].find((node) => node.nodeType === 3)?.textContent ?? '';
+      return [said === place ? own : said.textContent, place.dataset.p, place.closest('section').id];
+    })"""
+    numbers = [(parsed(text), text, place, section) for text, place, section in seen.value(script) if parsed(text)]
+    assert len(numbers) > 500
+    assert {section for *_, section in numbers} >= {"summary", "all-cells", "compare", "privacy", "cost"}
+    drawn = random.Random(0).sample(numbers, 50) + random.Random(1).sample(
+        [number for number in numbers if number[3] == "compare"], 10
+    )
+    for (value, half), text, place, _ in drawn:
+        signs = place.startswith(MINUS)
+        parts = [looked_up(files, part) for part in re.split(rf"\s?{MINUS}\s", place) if part]
+        there = parts[0] - sum(parts[1:]) if not signs else -parts[0]
+        scales = (1.0, 100.0)  # differences of shares are written in percentage points
+        assert any(math.isclose(value, there * by, abs_tol=half * 1.001 + 1e-9) for by in scales), (text, place, there)
+
+
+def test_no_number_of_a_table_is_without_its_place(browser, results, make_folder):
+    seen = visit(browser, render(make_folder(results)))
+    script = """() => [...document.querySelectorAll('main table td.n')]
+      .filter((place) => !place.dataset.p && /\\d/.test(place.firstChild?.textContent ?? ''))
+      .map((place) => [place.closest('table').caption?.textContent, place.textContent])"""
+    assert seen.value(script) == []
+
+
+def test_numbers_of_charts_say_where_they_come_from(browser, few, make_folder):
+    folder = make_folder(few)
+    seen = visit(browser, render(folder), drawn=True)
+    written = (folder / "results.json").read_text(encoding="utf-8")
+    for summary in seen.page.locator("[data-numbers] summary").all():
+        summary.evaluate("(summary) => { summary.parentElement.open = true; }")
+    seen.page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-numbers]')].every((d) => d.querySelector('td'))"
+    )
+    sources = seen.value("() => [...document.querySelectorAll('[data-source]')].map((place) => place.dataset.source)")
+    assert len(sources) == seen.page.locator("[data-chart]").count()
+    assert all(source.startswith("results.json#/") for source in sources)
+    assert json.loads(written)
+
+
+def test_places_are_shown_on_demand(browser, few, make_folder):
+    seen = visit(browser, render(make_folder(few)))
+    shown = "() => getComputedStyle(document.querySelector('[data-table=cells] td[data-p]'), '::after').content"
+    assert seen.value(shown) == "none"
+    seen.page.get_by_role("button", name="Sources").click()
+    assert "results.json#/cells/" in seen.value(shown)
+
+
+def test_a_printed_page_has_its_tables_and_no_tools(browser, few, make_folder):
+    seen = visit(browser, render(make_folder(few)), drawn=True)
+    seen.page.emulate_media(media="print")
+    assert not seen.page.locator("nav").is_visible()
+    assert not seen.page.locator("#facets").is_visible()
+    assert seen.page.locator(ROWS).count() == len(few.cells)
+    assert len(seen.page.pdf()) > 50_000
+
+
+def test_a_page_of_a_run_that_lasts_reloads_itself_and_can_be_paused(browser, few, make_folder):
+    path = render(make_folder(few), live=Live(done=1, total=4, left=60.0, every=2))
+    seen = visit(browser, path, "#model=ghostface")
+    assert "1 of 4 cells done" in seen.page.locator("[data-live]").inner_text()
+    seen.value("() => { window.before = true; }")
+    seen.page.wait_for_function("() => !window.before && document.documentElement.dataset.ready === 'yes'")
+    assert "model=ghostface" in seen.hash
+    seen.page.get_by_role("button", name="Pause").click()
+    seen.value("() => { window.before = true; }")
+    seen.page.wait_for_timeout(3000)
+    assert seen.value("() => window.before") is True
+    render(path.parent)
+    assert visit(browser, path).page.locator("[data-live]").count() == 0
+
+
+def test_long_tables_come_in_pieces(browser, make_results, make_folder):
+    many = make_results(seeds=list(range(8)))
+    seen = visit(browser, render(make_folder(many)))
+    total = len(many.cells)
+    assert total > 50
+    assert seen.page.locator(ROWS).count() == 50
+    seen.page.locator("#cells-table [data-more]").click()
+    assert seen.page.locator(ROWS).count() == min(100, total)
+    assert seen.texts("[data-count=cells]") == [f"{total} rows"]
+
+
+@pytest.mark.parametrize("width", [360, 800])
+def test_a_narrow_window_needs_no_sideways_scrolling(browser, results, make_folder, width):
+    seen = visit(browser, render(make_folder(results)), drawn=True)
+    seen.page.set_viewport_size({"width": width, "height": 800})
+    seen.page.wait_for_function(f"() => document.documentElement.scrollWidth <= {width}")

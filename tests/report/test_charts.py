@@ -143,6 +143,47 @@ def test_roc_keeps_realisable_points_and_drops_what_a_logarithm_cannot_show(resu
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
 
 
+def banded(results, confidence=0.95):
+    """A cell whose attacks have curves with bands, the lower edge of which starts at 0."""
+    cell = results.cells[0]
+    found = []
+    for attack in cell.privacy.attacks:
+        roc = attack.roc
+        edges = {"low": [0.0, 0.0, *(0.8 * y for y in roc.tpr[2:])], "high": [min(1.0, 1.1 * y) for y in roc.tpr]}
+        band = roc.model_copy(update={**edges, "confidence": confidence, "method": "fixture"})
+        found.append(attack.model_copy(update={"roc": band}))
+    return cell.model_copy(update={"privacy": cell.privacy.model_copy(update={"attacks": found})})
+
+
+def test_roc_bands_lie_under_their_curves_and_share_their_points(results):
+    cell = banded(results)
+    figure = attack_roc(cell, attacks(results))
+    bands = [trace for trace in figure.data if trace.meta]
+    lines = [trace for trace in figure.data if trace.customdata is not None]
+    assert len(bands) == 2 * len(lines) == 2 * len(cell.privacy.attacks)
+    assert max(map(figure.data.index, bands)) < min(map(figure.data.index, lines))
+    floor = 10 ** figure.layout.yaxis.range[0]
+    for line, low, high in zip(lines, bands[::2], bands[1::2], strict=True):
+        assert line.legendgroup == low.legendgroup == high.legendgroup
+        assert line.x == low.x == high.x
+        assert high.fill == "tonexty"
+        assert low.fill is None
+        assert (low.hoverinfo, low.showlegend, high.showlegend) == ("skip", False, False)
+        assert low.y[0] == floor  # a logarithm has no 0
+        assert all(below <= y <= above for below, y, above in zip(low.y[1:], line.y[1:], high.y[1:], strict=True))
+        assert 3 * len(line.x) <= 200
+        assert line.customdata[-1].startswith("95\u202f% band 0.8\u2013")
+
+
+def test_roc_points_are_even_on_the_axis_and_no_more_than_there_is_room_for(results):
+    figure = attack_roc(banded(results), attacks(results), points=60)
+    lines = [trace for trace in figure.data if trace.customdata is not None]
+    for line in lines:
+        assert 12 <= len(line.x) <= 22
+        assert line.x == tuple(sorted(line.x))
+        assert line.x[-1] == 1
+
+
 def test_roc_of_nothing_is_drawn(results):
     cell = results.cells[0]
     empty = cell.privacy.attacks[0].model_copy(update={"roc": Roc(fpr=[], tpr=[])})

@@ -1,6 +1,6 @@
 import pytest
 
-from fer_audit.report.comparison import direction, side, widened
+from fer_audit.report.comparison import direction, effects, side, widened
 from fer_audit.report.findings import findings
 from fer_audit.results import Estimate, Results
 
@@ -135,6 +135,33 @@ def test_an_incomplete_grid_is_said_first(results):
     assert "1 failed and 0 are missing of 16 cells" in found[0].text
 
 
+def test_the_first_findings_are_what_a_reader_must_know(results):
+    assert [title.partition(" from ")[0] for title in titles(results)[:5]] == [
+        "Membership leaks",
+        "Expressions are recognised",
+        "What augmentation does to leakage",
+        "What augmentation does to accuracy: no difference can be shown",
+        "What corrupted labels cost",
+    ]
+
+
+def test_findings_are_short(results, make_results):
+    texts = [finding.text for found in (results, make_results(seeds=(0, 1))) for finding in findings(found)]
+    assert max(len(text.split()) for text in texts) <= 55
+    assert sum(len(text.split()) for text in texts) <= 40 * len(texts)
+
+
+def test_many_augmentations_are_counted_together():
+    high, low, same = around(0.7, 0.001), around(0.5, 0.001), around(0.6, 0.001)
+    pairs = [(name, low, high) for name in "abcde"] + [("e", same, same), ("e", high, low)]
+    pairs += [(name, same, same) for name in "vwxyz"]
+    text = effects("What it does", "it", pairs, falling="good").text
+    assert "it is lower in 1 of 1 comparison with a; " in text
+    assert "lower in 2 and higher in 1 of 4 comparisons with 2 others." in text
+    assert " with d" not in text
+    assert text.endswith("For 5 others no difference can be shown at this size.")
+
+
 def test_costs_are_compared_as_counts(results):
     assert "4.8 times as many" in next(f.text for f in findings(results) if "models cost" in f.title)
 
@@ -169,13 +196,15 @@ def test_wrong_labels_are_found_only_above_chance(results):
     assert about(wide, "Wrong labels can't be shown to be found").tone == "open"
 
 
-def test_corrupted_images_name_the_largest_fall_and_the_baseline(results):
+def test_corrupted_images_name_the_largest_fall_and_the_baseline(results, make_results):
     found = about(results, "What corrupted images cost")
     assert found.tone == "bad"
     assert "Largest fall: mobilenet-v2 \u00b7 randaug+mixup, from 76.4" in found.text
     better = with_measure(results, "corruptions", lambda _: {"mce": around(0.8, 0.01)})
     text = about(better, "What corrupted images cost").text
     assert "Relative to ghostface \u00b7 none, mCE is lower in 15 and higher in 0 of 15 other cells." in text
+    several = about(make_results(seeds=(0, 1)), "What corrupted images cost").text
+    assert "Relative to the baseline of each seed, mCE is lower" in several
     same = with_measure(results, "corruptions", lambda done: {"accuracy": done.clean})
     assert about(same, "No harm of corrupted images").tone == "open"
 
@@ -214,7 +243,7 @@ def test_heat_maps_that_are_no_better_than_random_are_told(results):
     found = about(results, "Not all heat maps")
     assert found.tone == "open"
     assert "by deletion in 15 of 15 cells" in found.text
-    assert "by inside in 0 of 15 cells" in found.text
+    assert "inside in 0 of 15 cells" in found.text
     assert about(with_differences(results, 0.01), "Heat maps say more").tone == "good"
     worse = about(with_differences(results, 0.01, sign=-1), "Some heat maps are worse")
     assert worse.tone == "bad"

@@ -4,7 +4,7 @@ from fer_audit.report.findings import findings
 from fer_audit.report.hygiene import attributes_table, blind_table, copies_table, shared_subjects, sizes_table
 from fer_audit.report.page import page_html
 from fer_audit.report.tidy import tidy_rows
-from fer_audit.results import BlindCheck, CopyCount, Estimate, Hygiene, ImageSizes
+from fer_audit.results import BlindCheck, CopyCount, DataReport, Estimate, Hygiene, ImageSizes
 
 
 @pytest.fixture
@@ -37,13 +37,15 @@ def texts(table):
 
 
 def test_tables_say_what_was_found(hygiene):
-    assert texts(copies_table(hygiene)) == [
-        ["exact", "2", "5", "1", "3 test rows with a copy in train"],
-        ["exact and near", "4", "11", "2", "none"],
-    ]
+    table = copies_table(hygiene)
+    assert table.columns[-1].title == "test rows with a copy in train"
+    assert texts(table) == [["exact", "2", "5", "1", "3"], ["exact and near", "4", "11", "2", "none"]]
+    apart = hygiene.model_copy(update={"exact": hygiene.near})
+    assert copies_table(apart).columns[-1].title == "Across splits"
+    assert [row[-1] for row in texts(copies_table(apart))] == ["none", "none"]
     first, second = texts(blind_table(hygiene))
     assert first[-1] == "they differ"
-    assert first[3] == "saturation"
+    assert first[3:5] == ["saturation", "0.700"]
     assert second[-1] == "unknown"
     assert shared_subjects(hygiene) == "People in several splits: 6 in both train and test."
     assert "not known" in shared_subjects(None)
@@ -51,10 +53,18 @@ def test_tables_say_what_was_found(hygiene):
     assert blind_table(None).rows == ()
 
 
-def test_sizes_and_attributes():
+def test_sizes_and_attributes(results):
     sizes = [ImageSizes(split="train", smallest=(10, 12), median=(48, 48), largest=(99, 100), grey=0.5)]
     assert texts(sizes_table(sizes))[0][1] == "10 x 12"
-    assert texts(attributes_table({"age": {"old": 3, "young": 1}})) == [["age", "old", "3"], ["age", "young", "1"]]
+    report = DataReport(
+        name="faces",
+        include_images=False,
+        dataset=results.dataset,
+        sizes=sizes,
+        attributes={"age": {"old": 3, "young": 1}},
+        sheets=[],
+    )
+    assert texts(attributes_table(report)) == [["age", "old", "3"], ["age", "young", "1"]]
 
 
 def test_invalid_results_are_marked_wherever_they_stand(results, hygiene):

@@ -73,7 +73,7 @@ def test_an_exposed_group_is_a_finding(few):
     said = found(few, "Some rows are exposed more")
     assert "labels \u201ccorrupted\u201d" in said.text
     assert "4 of 28 groups differ" in said.text
-    assert "adjusted p <\u202f0.001" in said.text
+    assert "a difference of 0.050 (0.010\u20130.090) from that on all others, adjusted p <\u202f0.001" in said.text
     assert said.tone == "bad"
 
 

@@ -3,9 +3,12 @@ import sys
 
 import pytest
 
+from fer_audit.report import attack_rows
 from fer_audit.report.cost import cost_table, layer_tables, speed_table
+from fer_audit.report.explanations import explanations_table
 from fer_audit.report.exposure import exposure_table
 from fer_audit.report.numbers import UNKNOWN, decimal, duration, interval, loss, p_value, share, short, with_interval
+from fer_audit.report.strongest import strongest_attack
 from fer_audit.report.tables import cells_table, decisions_table, memorisation_table, splits_table
 from fer_audit.report.transferred import transferred_table
 from fer_audit.results import Estimate
@@ -128,6 +131,51 @@ def test_layers_add_up_to_the_model(results):
     assert table.caption == "Layers of ghostface"
     place = [column.title for column in table.columns].index("MACs")
     assert sum(row[place].sort for row in table.rows) == results.costs[0].macs
+    assert [row[place].note for row in table.rows] == ["33.3\u202f%", "66.7\u202f%"]
+
+
+@pytest.mark.parametrize("make", [decisions_table, transferred_table])
+def test_of_very_many_attacks_the_strongest_of_each_cell_are_shown(make, few, monkeypatch):
+    assert len(make(few).rows) == 12
+    assert "shown" not in make(few).caption
+    monkeypatch.setattr(attack_rows, "ALL", 11)
+    table = make(few)
+    assert [row[0].cell for row in table.rows] == [cell.id for cell in few.cells]
+    assert [row[1].attack for row in table.rows] == [strongest_attack(cell).attack.name for cell in few.cells]
+    assert ". Of 12 attacks those that are the strongest on their cell are shown;" in table.caption
+    monkeypatch.setattr(attack_rows, "MOST", 3)
+    assert [row[0].cell for row in make(few).rows] == [cell.id for cell in few.cells[:3]]
+    assert make(few).caption.endswith("results.csv has all. The first 3 of 4 cells are shown.")
+
+
+def test_a_cell_whose_aucs_are_unknown_is_not_left_out(few, monkeypatch):
+    cell = few.cells[1]
+    unknown = [attack.model_copy(update={"auc": Estimate(value=None)}) for attack in cell.privacy.attacks]
+    cells = [few.cells[0], cell.model_copy(update={"privacy": cell.privacy.model_copy(update={"attacks": unknown})})]
+    monkeypatch.setattr(attack_rows, "ALL", 1)
+    rows = decisions_table(few.model_copy(update={"cells": cells})).rows
+    assert [(row[0].cell, row[1].attack) for row in rows] == [
+        (cells[0].id, strongest_attack(cells[0]).attack.name),
+        (cells[1].id, unknown[0].attack.name),
+    ]
+
+
+def test_very_many_heat_map_measures_are_cut(few, monkeypatch):
+    assert explanations_table(few).caption == "Heat maps against random maps"
+    monkeypatch.setattr("fer_audit.report.explanations.MOST", 5)
+    assert len(explanations_table(few).rows) == 5
+    assert ". The first 5 of 13 lines are shown;" in explanations_table(few).caption
+
+
+def test_rows_name_their_cell_and_their_attack(few):
+    cells = cells_table(few, None)
+    place = [column.title for column in cells.columns].index("Attack AUC")
+    assert [row[0].cell for row in cells.rows] == [cell.id for cell in few.cells]
+    assert {row[place].attack for row in cells.rows} == {"shadow-mia"}
+    for table in (decisions_table(few), transferred_table(few), exposure_table(few, 60)):
+        attacks = [(cell.id, attack.attack.name) for cell in few.cells for attack in cell.privacy.attacks]
+        named = [(row[0].cell, next(entry.attack for entry in row if entry.attack)) for row in table.rows]
+        assert named == attacks
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,30 @@ def test_a_curve_for_each_model_and_augmentation(study, cells):
         assert curve.area.value == pytest.approx((clean.accuracy.value + noisy.accuracy.value) / 2)
 
 
+def test_of_chosen_cells_everything_is_shown_but_errors_relative_to_a_baseline_that_is_not_among_them(study, tmp_path):
+    plan = make_plan(read_grid(study.folder / "grid.yaml"), study.store, ["small-too/*"])
+    assert not plan.missing
+    found = collect(plan, study.store, {}, tmp_path, Console(quiet=True))
+    whole = {cell.id: cell for cell in study.results.cells}
+    assert [cell.id for cell in found.cells] == [name for name in whole if name.startswith("small-too/")]
+    note = "the baseline small/none/none/seed0 is not among the chosen cells"
+    for cell in found.cells:
+        same = whole[cell.id]
+        assert (cell.status, cell.utility, cell.adversarial) == ("done", same.utility, same.adversarial)
+        assert cell.corruptions.accuracy == same.corruptions.accuracy
+        assert cell.corruptions.baseline == same.corruptions.baseline == "small/none/none/seed0"
+        assert {one.note for one in (cell.corruptions.mce, *(kind.error for kind in cell.corruptions.kinds))} == {note}
+        assert cell.corruptions.mce.value is None
+    assert found.noise_curves == [curve for curve in study.results.noise_curves if curve.model == "small-too"]
+
+
+def test_a_check_of_the_data_that_was_made_before_is_taken_as_it_is(study, tmp_path, monkeypatch):
+    known = study.results.dataset.hygiene
+    monkeypatch.setattr("fer_audit.runner.collect.check_hygiene", lambda *_: pytest.fail("checked again"))
+    again = collect(study.planned(), study.store, {}, tmp_path, Console(quiet=True), known)
+    assert again.model_dump_json() == study.results.model_dump_json()
+
+
 def test_galleries_show_drawn_faces_and_real_ones_only_if_the_grid_says_so(study, tmp_path):
     kinds = [gallery.kind for gallery in study.results.galleries]
     assert kinds == ["heat-maps"] * 4 + ["corrupted-rows"] * 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from fer_audit.report.charts.chart import Trace, axis, span
-from fer_audit.report.charts.forest import attacked_cells, forest, row_name, row_trace
+from fer_audit.report.charts.forest import attacked_cells, row_names, row_trace, rows_figure
 from fer_audit.report.charts.style import GREY, colour, symbol
 from fer_audit.report.naming import attack_name, attacks
 from fer_audit.results import AttackResult, Cell, Results
@@ -13,25 +13,24 @@ from fer_audit.results import AttackResult, Cell, Results
 
 def attack_auc(results: Results, model: str) -> go.Figure:
     """One row a cell, one marker an attack."""
-    cells = attacked_cells(results, model)
-    traces = [_trace(results, cells, name) for name in attacks(results)]
+    cells, names = attacked_cells(results, model), attacks(results)
+    rows, found = row_names(results, cells), [_named(cell) for cell in cells]
+    traces = [_trace(names, name, rows, [one.get(name) for one in found]) for name in names]
     every = [attack.auc for cell in results.cells if cell.privacy for attack in cell.privacy.attacks]
     low, high = span(every)
     across = axis("Attack AUC (0.5 is chance)", range=[min(low, 0.48), max(high, 0.52)])
-    return forest(results, cells, [trace for trace in traces if trace["x"]], xaxis=across, shapes=[chance()])
+    return rows_figure(rows, [trace for trace in traces if trace["x"]], xaxis=across, shapes=[chance()])
 
 
-def _trace(results: Results, cells: list[Cell], name: str) -> Trace:
-    found = [(cell, attack) for cell in cells if (attack := _attack(cell, name)) and attack.auc.value is not None]
-    rows = [row_name(results, cell) for cell, _ in found]
-    names = attacks(results)
-    trace = row_trace(name, rows, [a.auc for _, a in found], colour(names, name), symbol(names, name))
+def _trace(names: list[str], name: str, rows: list[str], found: list[AttackResult | None]) -> Trace:
+    known = [(row, one.auc) for row, one in zip(rows, found, strict=True) if one and one.auc.value is not None]
+    aucs = [auc for _, auc in known]
+    trace = row_trace(name, [row for row, _ in known], aucs, colour(names, name), symbol(names, name))
     return trace | {"hovertemplate": "%{fullData.name}, %{y}<br>AUC %{x:.3f}<extra></extra>"}
 
 
-def _attack(cell: Cell, name: str) -> AttackResult | None:
-    found = cell.privacy.attacks if cell.privacy else []
-    return next((attack for attack in found if attack_name(cell, attack) == name), None)
+def _named(cell: Cell) -> dict[str, AttackResult]:
+    return {attack_name(cell, attack): attack for attack in cell.privacy.attacks} if cell.privacy else {}
 
 
 def chance() -> Trace:

@@ -50,7 +50,8 @@ def new_figure(traces: Sequence[Trace], **layout: Any) -> go.Figure:
     margin = {"l": 60, "r": 16, "t": 16, "b": 48}
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     base = {"template": _TEMPLATE, "margin": margin, "legend": legend, "hovermode": "closest"}
-    return go.Figure(data=list(traces), layout=base | layout)
+    # Plotly takes longer to validate a large figure than all else takes; the tests validate every chart instead.
+    return go.Figure(data=list(traces), layout=base | layout, _validate=False)
 
 
 def error_bar(estimates: Sequence[Estimate], colour: str) -> Trace:
@@ -75,7 +76,7 @@ def axis(title: str, **more: Any) -> Trace:
 
 def share_axis(title: str, **more: Any) -> Trace:
     """An axis of shares, labelled in percent."""
-    return axis(title, tickformat=".0%") | more
+    return axis(title, tickformat=".1~%") | more
 
 
 def span(estimates: Sequence[Estimate], margin: float = 0.04) -> list[float]:
@@ -83,5 +84,6 @@ def span(estimates: Sequence[Estimate], margin: float = 0.04) -> list[float]:
     ends = [end for e in estimates for end in (e.low, e.value, e.high) if end is not None]
     if not ends:
         return [0.0, 1.0]
-    room = margin * max(max(ends) - min(ends), 0.05)
-    return [min(ends) - room, max(ends) + room]
+    low, high = min(ends), max(ends)
+    room = margin * max(high - low, 0.05)
+    return [low - room, high + room]

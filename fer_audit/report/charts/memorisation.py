@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from fer_audit.report.charts.chart import Trace, share_axis, span
-from fer_audit.report.charts.forest import attacked_cells, forest, row_name, row_trace
+from fer_audit.report.charts.forest import attacked_cells, row_names, row_trace, rows_figure
 from fer_audit.report.charts.style import COLOURS
 from fer_audit.results import Estimate, Privacy, Results
 
@@ -19,14 +19,14 @@ _SERIES = (
 def member_accuracy(results: Results, model: str) -> go.Figure:
     """One row a cell: accuracy on members, non-members and the test split, mean over the privacy models."""
     cells = attacked_cells(results, model)
-    rows = [row_name(results, cell) for cell in cells]
+    rows = row_names(results, cells)
     every = [_estimate(cell.privacy, field) for cell in results.cells for _, field, *_ in _SERIES]
     traces = [
         _trace(name, rows, found, *look)
         for name, field, *look in _SERIES
         if _known(found := [_estimate(cell.privacy, field) for cell in cells])
     ]
-    return forest(results, cells, traces, xaxis=share_axis("Accuracy", range=span(every)))
+    return rows_figure(rows, traces, xaxis=share_axis("Accuracy", range=span(every)))
 
 
 def _trace(name: str, rows: list[str], estimates: list[Estimate], tint: str, mark: str) -> Trace:

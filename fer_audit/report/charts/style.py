@@ -10,6 +10,12 @@ COLOURS = ("#2a78c2", "#d55e00", "#00946b", "#b5589a", "#a87900", "#6f7f92", "#1
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "5px 2px 1px 2px", "2px 4px")
 
+#: After the last of `SYMBOLS`: each unlike the one of its colour, and with an open and a dotted form as those have.
+MORE_SYMBOLS = (
+    *("x", "star-diamond", "triangle-left", "pentagon"),
+    *("diamond-tall", "triangle-right", "star-square", "hexagram"),
+)
+
 GREY = "#7d8794"  #: of chance lines
 
 
@@ -19,8 +25,9 @@ def colour(names: Sequence[str], name: str) -> str:
 
 
 def symbol(names: Sequence[str], name: str) -> str:
-    """The marker of `name` among `names`."""
-    return SYMBOLS[names.index(name) % len(SYMBOLS)]
+    """The marker of `name` among `names`; after the last they shift, so that no pair with a colour comes back soon."""
+    place, every = names.index(name), SYMBOLS + MORE_SYMBOLS
+    return every[(place + place // len(every)) % len(every)]
 
 
 def dash(names: Sequence[str], name: str) -> str:

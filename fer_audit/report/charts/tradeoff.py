@@ -2,145 +2,100 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
 
-from fer_audit.report.charts.chart import Trace, axis, error_bar, new_figure, share_axis, span
-from fer_audit.report.charts.style import GREY, colour, faded, plain, symbol
-from fer_audit.report.naming import attack_name, augmentations, cell_name, models, several_seeds
-from fer_audit.report.numbers import decimal, short, with_interval
-from fer_audit.report.strongest import strongest_attack
-from fer_audit.results import AttackResult, Cell, Estimate, Results
+from fer_audit.report.charts.chart import Trace, Variant, axis, new_figure, share_axis, span
+from fer_audit.report.charts.cloud import Cloud
+from fer_audit.report.charts.leakage import AUC, Leakage
+from fer_audit.report.charts.leaks import Leaks
+from fer_audit.report.charts.legend import legend_keys
+from fer_audit.report.charts.marks import Marks
+from fer_audit.report.charts.plane import Point, crowded, drawn_of, front_of, points
+from fer_audit.report.charts.style import GREY
+from fer_audit.report.numbers import share
+from fer_audit.results import Estimate, Results
 
 Measure = Literal["accuracy", "balanced_accuracy"]
 TITLES: dict[Measure, str] = {"accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy"}
 
-_SMALLEST, _LARGEST = 9.0, 22.0  #: marker diameters in px
 
-Point = tuple[Cell, AttackResult, Estimate]
+def tradeoff_variants(results: Results) -> tuple[Variant, ...]:
+    """Each accuracy against each measure of leakage that the results resolve; none where no cell has both."""
+    marks, leaks = Marks.of(results), Leaks.of(results)
+    return tuple(
+        Variant(
+            f"{measure} {leakage.key}",
+            f"{title} \u00b7 {leakage.name}",
+            _figure(marks, found, title, leakage),
+            _sources(results, measure, leakage),
+        )
+        for leakage in leaks.offered()
+        for measure, title in reversed(TITLES.items())
+        if (found := points(leaks, measure, leakage))
+    )
 
 
-def tradeoff(results: Results, measure: Measure = "balanced_accuracy") -> go.Figure:
-    """Each attacked cell: its accuracy against the AUC of its strongest attack, with both intervals."""
-    points = _points(results, measure)
-    traces = [_trace(results, name, points) for name in augmentations(results)]
-    across = span([attack.auc for _, attack, _ in points])
+def tradeoff(results: Results, measure: Measure = "balanced_accuracy", leakage: Leakage = AUC) -> go.Figure:
+    """Each attacked cell: its accuracy against its strongest attack, with both intervals and the Pareto front."""
+    return _figure(Marks.of(results), points(Leaks.of(results), measure, leakage), TITLES[measure], leakage)
+
+
+def height(results: Results) -> int:
+    """Enough pixels for the chart, and for every key of its legend."""
+    marks = Marks.of(results)
+    return max(470, 220 + 21 * (len(marks.augmentations) + len(marks.symbols)))
+
+
+def _sources(results: Results, measure: Measure, leakage: Leakage) -> tuple[str, ...]:
+    places = [f"cells/*/utility/{measure}", f"cells/*/privacy/attacks/*/{leakage.place}"]
+    if results.costs:
+        places.append("costs/*/macs")
+    return tuple(f"results.json#/{place}" for place in places)
+
+
+def _figure(marks: Marks, found: list[Point], title: str, leakage: Leakage) -> go.Figure:
+    front = front_of(found)
+    drawn = drawn_of(found, front)
+    many = crowded(len(drawn))
+    cloud = Cloud(marks, leakage, frozenset(point.place for point in front), many)
     return new_figure(
-        [trace for trace in traces if trace["x"]] + _legend(results, points),
-        xaxis=axis("AUC of the strongest attack (0.5 is chance)", range=[min(across[0], 0.485), across[1]]),
-        yaxis=share_axis(TITLES[measure], range=span([accuracy for _, _, accuracy in points])),
+        [*cloud.line(front), *cloud.traces(drawn), *legend_keys(marks, [point.cell for point in drawn], many)],
+        xaxis=_across(leakage, _shown([point.leak for point in drawn], many)),
+        yaxis=share_axis(title, range=_up(_shown([point.accuracy for point in drawn], many))),
         legend={"orientation": "v", "y": 1, "yanchor": "top", "x": 1.02, "traceorder": "grouped", "tracegroupgap": 2},
-        shapes=[_chance()],
+        shapes=[_chance(leakage.chance)],
         annotations=[_better()],
     )
 
 
-def _points(results: Results, measure: Measure) -> list[Point]:
-    found = []
-    for cell in results.cells:
-        attack = strongest_attack(cell)
-        accuracy: Estimate | None = getattr(cell.utility, measure) if cell.utility else None
-        if attack is not None and accuracy is not None and accuracy.value is not None:
-            found.append((cell, attack, accuracy))
-    return found
+def _shown(estimates: list[Estimate], many: bool) -> list[Estimate]:
+    """What an axis must have room for: intervals only where they are drawn."""
+    return [Estimate(value=estimate.value) for estimate in estimates] if many else estimates
 
 
-def _trace(results: Results, augmentation: str, points: list[Point]) -> Trace:
-    mine = [point for point in points if point[0].augmentation == augmentation]
-    tint = colour(augmentations(results), augmentation)
-    sizes = _sizes(results)
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": plain(augmentation),
-        "legendgroup": f"augmentation {plain(augmentation)}",
-        "showlegend": False,
-        "x": [attack.auc.value for _, attack, _ in mine],
-        "y": [accuracy.value for _, _, accuracy in mine],
-        "error_x": error_bar([attack.auc for _, attack, _ in mine], faded(tint, 0.55)),
-        "error_y": error_bar([accuracy for _, _, accuracy in mine], faded(tint, 0.55)),
-        "customdata": [plain(cell_name(cell, several_seeds(results))) for cell, _, _ in mine],
-        "text": [_hover(results, *point) for point in mine],
-        "hovertemplate": "%{text}<extra></extra>",
-        "marker": {
-            "color": tint,
-            "opacity": 0.92,
-            "symbol": [_symbol(results, cell) for cell, _, _ in mine],
-            "size": [sizes.get(cell.model, _SMALLEST) for cell, _, _ in mine],
-            "line": {"color": tint, "width": 1.5},
-        },
-    }
+def _across(leakage: Leakage, shown: Sequence[Estimate]) -> Trace:
+    """An AUC starts below chance; a rate at 0, on a linear axis, since 0 is a value that a logarithm can't show."""
+    low, high = span(shown)
+    title = f"{leakage.name} of the strongest attack ({{}} is chance)"
+    if not leakage.fpr:
+        return axis(title.format(leakage.chance), range=[min(low, 0.485), high])
+    return share_axis(title.format(share(leakage.chance)), range=[0.0, max(high, 2 * leakage.chance)])
 
 
-def _symbol(results: Results, cell: Cell) -> str:
-    return symbol(models(results), cell.model) + ("" if cell.label_attack_plugin is None else "-open")
+def _up(shown: Sequence[Estimate]) -> list[float]:
+    """With room for the hint above all marks."""
+    low, high = span(shown)
+    return [low, high + 0.05 * (high - low)]
 
 
-def _sizes(results: Results) -> dict[str, float]:
-    """Diameters whose areas grow with the MACs."""
-    most = max((cost.macs for cost in results.costs), default=0) or 1
-    return {c.model: _SMALLEST + (_LARGEST - _SMALLEST) * math.sqrt(c.macs / most) for c in results.costs}
-
-
-def _hover(results: Results, cell: Cell, attack: AttackResult, accuracy: Estimate) -> str:
-    macs = next((short(cost.macs) for cost in results.costs if cost.model == cell.model), "unknown")
-    lines = [
-        f"<b>{plain(cell_name(cell, several_seeds(results)))}</b>",
-        f"accuracy {plain(with_interval(accuracy))}",
-        f"{plain(attack_name(cell, attack))}: AUC {plain(with_interval(attack.auc, decimal))}",
-        f"{macs} MACs",
-    ]
-    return "<br>".join(lines)
-
-
-def _legend(results: Results, points: list[Point]) -> list[Trace]:
-    shown = {point[0].model for point in points}, {point[0].augmentation for point in points}
-    hues = augmentations(results)
-    keys = [
-        _key("Augmentation", f"augmentation {plain(name)}", name, colour(hues, name), "circle")
-        for name in hues
-        if name in shown[1]
-    ]
-    names = models(results)
-    keys += [_key("Model", "model", name, GREY, symbol(names, name)) for name in names if name in shown[0]]
-    if any(point[0].label_attack_plugin for point in points):
-        keys.append(_key("Labels", "labels", "clean labels", GREY, "circle"))
-        keys.append(_key("Labels", "labels", "corrupted labels", GREY, "circle-open"))
-    return _titled(keys)
-
-
-def _titled(keys: list[Trace]) -> list[Trace]:
-    """The first key of each kind carries the kind's title."""
-    seen: set[str] = set()
-    for key in keys:
-        title = key["meta"]["key"]
-        if title not in seen:
-            key["legendgrouptitle"] = {"text": title}
-        seen.add(title)
-    return keys
-
-
-def _key(title: str, group: str, name: str, tint: str, mark: str) -> Trace:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [None],
-        "y": [None],
-        "name": plain(name),
-        "legendgroup": group,
-        "marker": {"color": tint, "symbol": mark, "size": 10, "line": {"color": tint, "width": 1.5}},
-        "hoverinfo": "skip",
-        "meta": {"key": title},
-    }
-
-
-def _chance() -> Trace:
+def _chance(at: float) -> Trace:
     line = {"color": GREY, "width": 1.5, "dash": "dot"}
-    return {"type": "line", "x0": 0.5, "x1": 0.5, "yref": "paper", "y0": 0, "y1": 1, "line": line, "layer": "below"}
+    return {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1, "line": line, "layer": "below"}
 
 
 def _better() -> Trace:
-    place = {"xref": "paper", "yref": "paper", "x": 0.045, "y": 0.99, "xanchor": "left", "yanchor": "top"}
+    place = {"xref": "paper", "yref": "paper", "x": 0.045, "y": 1, "xanchor": "left", "yanchor": "top"}
     return place | {"text": "\u2196 better", "showarrow": False, "font": {"color": GREY, "size": 12}}

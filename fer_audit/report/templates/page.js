@@ -1,202 +1,60 @@
-(() => {
+/* Theme, navigation and reloading; then everything starts. */
+(async () => {
   "use strict";
   const root = document.documentElement;
-  const charts = JSON.parse(document.getElementById("payload").textContent);
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const chosen = {};
+  const { all, get, set } = ferAudit;
+  const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* kept for this visit alone */ } };
+  const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
 
-  /* Theme: the system's, unless the reader chose another. */
+  /* The system's theme, unless the reader chose another. */
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => root.dataset.theme === "dark";
-  const repaint = () => Object.keys(charts).forEach(queue);
-  let kept = false;
-  try { kept = localStorage.getItem("fer-audit-theme") !== null; } catch { /* a private window keeps nothing */ }
-  const show = (name) => { root.dataset.theme = name; repaint(); };
-  system.addEventListener("change", () => { if (!kept) show(system.matches ? "dark" : "light"); });
+  const show = (name) => { root.dataset.theme = name; ferAudit.repaint?.(); };
+  system.addEventListener("change", () => { if (kept("fer-audit-theme") === null) show(system.matches ? "dark" : "light"); });
   document.getElementById("theme").addEventListener("click", () => {
-    const name = isDark() ? "light" : "dark";
-    kept = true;
-    try { localStorage.setItem("fer-audit-theme", name); } catch { /* kept for this visit alone */ }
+    const name = root.dataset.theme === "dark" ? "light" : "dark";
+    keep("fer-audit-theme", name);
     show(name);
   });
 
-  /* Charts. */
-  const places = Object.fromEntries(all("[data-chart]").map((place) => [place.dataset.chart, place]));
+  /* Where each number stands in the files beside the page. */
+  const sources = document.getElementById("sources");
+  sources.addEventListener("click", () => {
+    const shown = sources.getAttribute("aria-pressed") !== "true";
+    sources.setAttribute("aria-pressed", String(shown));
+    root.toggleAttribute("data-sources", shown);
+  });
 
-  function template() {
-    const style = getComputedStyle(root);
-    const value = (name) => style.getPropertyValue(name).trim();
-    const axis = {
-      gridcolor: value("--line"), linecolor: value("--line"), zerolinecolor: value("--line"), zeroline: false,
-      tickcolor: value("--line"), tickfont: { color: value("--soft") }, title: { standoff: 8 },
-    };
-    return {
-      layout: {
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", xaxis: axis, yaxis: axis,
-        font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: value("--ink") },
-        hoverlabel: { bgcolor: value("--card"), bordercolor: value("--soft"), font: { color: value("--ink") }, align: "left" },
-        modebar: { color: value("--soft"), activecolor: value("--accent"), bgcolor: "rgba(0,0,0,0)" },
-      },
-      data: { heatmap: [{ colorscale: [[0, value("--heat0")], [1, value("--heat")]], textfont: { color: value("--ink") } }] },
-    };
-  }
-
-  const config = {
-    displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false, responsive: true, showSendToCloud: false, showEditInChartStudio: false,
-    modeBarButtonsToRemove: ["sendDataToCloud", "editInChartStudio", "select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
-  };
-
-  function variantOf(id) {
-    const { choice, variants } = charts[id];
-    const keys = Object.keys(variants);
-    return choice in chosen ? variants[chosen[choice]] : variants[keys[0]];
-  }
-
-  const isNarrow = (id) => places[id].clientWidth < 520;
-  const untitled = (traces) => traces.map(({ legendgrouptitle, ...trace }) => trace);
-
-  function layoutOf(id, variant) {
-    const layout = structuredClone(variant.layout ?? charts[id].layout);
-    if (isNarrow(id)) {
-      const above = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal" };
-      if (layout.legend?.orientation === "v") layout.legend = above;
-      layout.margin = { ...layout.margin, l: 44, r: 6 };
+  /* Links within the page keep what the reader chose. */
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#"]');
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    const text = link.getAttribute("href").slice(1);
+    const wanted = text.includes("=") ? Object.fromEntries(new URLSearchParams(text)) : { at: text };
+    const place = wanted.at && document.getElementById(wanted.at);
+    if (wanted.at && !place) return;
+    event.preventDefault();
+    if (place) {
+      place.scrollIntoView();
+      const head = place.querySelector("h1, h2") ?? place;
+      head.tabIndex = -1;
+      head.focus({ preventScroll: true });
     }
-    return { ...layout, template: template(), autosize: true };
-  }
+    if (wanted.cell) wanted["show.cell"] = "";
+    const before = get("cell");
+    set(wanted, { newPage: true });
+    if (wanted.cell && wanted.cell === before) document.getElementById("cell").scrollIntoView();
+  });
 
-  function draw(id) {
-    const place = places[id];
-    const variant = variantOf(id);
-    if (!variant) {
-      Plotly.purge(place);
-      place.textContent = "Nothing was recorded for this cell.";
-      return undefined;
-    }
-    if (!place.querySelector(".main-svg")) place.textContent = "";
-    const details = document.querySelector(`[data-numbers="${CSS.escape(id)}"]`);
-    if (details.open) fill(details);
-    return Plotly.react(place, isNarrow(id) ? untitled(variant.data) : variant.data, layoutOf(id, variant), config);
-  }
-
-  /* One chart at a time, so that the page answers while it draws. */
-  const waiting = [];
-  function queue(id) {
-    if (!places[id] || waiting.includes(id)) return;
-    waiting.push(id);
-    if (waiting.length === 1) setTimeout(next, 0);
-  }
-  async function next() {
-    try {
-      await draw(waiting[0]);
-    } catch (error) {
-      places[waiting[0]].textContent = "This chart can't be drawn; its data are below.";
-      console.error(error);
-    }
-    waiting.shift();
-    if (waiting.length) setTimeout(next, 0);
-    else root.dataset.drawn = "yes";
-  }
-
-  for (const select of all("[data-choice]")) {
-    select.addEventListener("change", () => {
-      const { choice } = select.dataset;
-      chosen[choice] = select.value;
-      all("[data-choice]").filter((other) => other.dataset.choice === choice).forEach((other) => {
-        if ([...other.options].some((option) => option.value === select.value)) other.value = select.value;
-      });
-      Object.keys(charts).filter((id) => charts[id].choice === choice).forEach(queue);
-    });
-  }
-
-  /* The numbers of a chart as a table, made from what is drawn. */
-  const text = (value) => String(value ?? "").replace(/<br>/g, ", ").replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
-  function written(value, axis) {
-    if (typeof value !== "number") return text(value);
-    if (axis?.tickformat?.includes("%")) return `${(100 * value).toFixed(1)}\u202f%`;
-    return String(Number(value.toPrecision(4)));
-  }
-  function spanned(values, bars, place, axis) {
-    const value = values[place];
-    if (value === null || value === undefined) return "\u2014";
-    const up = bars?.array?.[place] ?? 0;
-    const down = bars?.arrayminus?.[place] ?? 0;
-    const span = up || down ? ` (${written(value - down, axis)}\u2013${written(value + up, axis)})` : "";
-    return written(value, axis) + span;
-  }
-  function numbers(traces, layout) {
-    const heads = [layout.xaxis?.title?.text ?? "x", layout.yaxis?.title?.text ?? "y"].map(text);
-    if (traces.some((trace) => trace.z)) {
-      const [grid] = traces;
-      const share = (at, to) => (grid.z[at][to] === null ? "" : written(grid.z[at][to], { tickformat: "%" }));
-      const said = (at, to) => (grid.customdata ? `${share(at, to)} (${text(grid.customdata[at][to])})` : `${text(grid.text[at][to])} (${share(at, to)})`);
-      return [[`${heads[1]} \\ ${heads[0]}`, ...grid.x.map(text)], grid.z.map((row, at) => [text(grid.y[at]), ...row.map((_, to) => said(at, to))])];
-    }
-    const shown = traces.filter((trace) => !trace.meta?.key);
-    const named = shown.some((trace) => trace.customdata);
-    const rows = shown.flatMap((trace) => trace.x.map((_, at) => [
-      text(trace.name), ...(named ? [text(trace.customdata?.[at])] : []),
-      spanned(trace.x, trace.error_x, at, layout.xaxis), spanned(trace.y, trace.error_y, at, layout.yaxis),
-    ]));
-    return [["Series", ...(named ? ["Of"] : []), ...heads], rows];
-  }
-  function cell(tag, content) {
-    const made = document.createElement(tag);
-    made.textContent = content;
-    return made;
-  }
-  function row(tag, contents) {
-    const made = document.createElement("tr");
-    made.append(...contents.map((content) => cell(tag, content)));
-    return made;
-  }
-  function fill(details) {
-    const id = details.dataset.numbers;
-    const variant = variantOf(id);
-    const [heads, rows] = variant ? numbers(variant.data, variant.layout ?? charts[id].layout) : [[], []];
-    const table = document.createElement("table");
-    table.createTHead().append(row("th", heads));
-    table.createTBody().append(...rows.map((contents) => row("td", contents)));
-    details.querySelector("div").replaceChildren(table);
-  }
-  all("[data-numbers]").forEach((details) => details.addEventListener("toggle", () => { if (details.open) fill(details); }));
-
-  /* Tables: a filter of words, and heads that sort. */
-  const compare = (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other), "en", { numeric: true }));
-  const keyOf = (entry) => {
-    if (!("v" in entry.dataset)) return null;
-    const value = Number(entry.dataset.v);
-    return entry.classList.contains("n") && !Number.isNaN(value) ? value : entry.dataset.v;
-  };
-  function sort(table, column, sign) {
-    const body = table.tBodies[0];
-    const keyed = [...body.rows].map((line) => [keyOf(line.cells[column]), line]);
-    keyed.sort(([one], [other]) => (one === null) - (other === null) || (one === null ? 0 : sign * compare(one, other)));
-    body.append(...keyed.map(([, line]) => line));
-  }
-  for (const table of all("[data-table]")) {
-    const heads = [...table.tHead.rows[0].cells];
-    heads.forEach((head, column) => head.querySelector("button")?.addEventListener("click", () => {
-      const rising = head.getAttribute("aria-sort") !== "ascending";
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", rising ? "ascending" : "descending");
-      sort(table, column, rising ? 1 : -1);
-    }));
-  }
-  for (const input of all("[data-filter]")) {
-    const table = document.querySelector(`[data-table="${CSS.escape(input.dataset.filter)}"]`);
-    const output = document.querySelector(`[data-count="${CSS.escape(input.dataset.filter)}"]`);
-    const lines = [...table.tBodies[0].rows].map((line) => [line, line.textContent.toLowerCase()]);
-    input.addEventListener("input", () => {
-      const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let left = 0;
-      for (const [line, content] of lines) {
-        line.hidden = !wanted.every((word) => content.includes(word));
-        left += line.hidden ? 0 : 1;
-      }
-      output.textContent = left === lines.length ? `${left} rows` : `${left} of ${lines.length} rows`;
-    });
-  }
+  /* Menus close when the reader goes elsewhere. */
+  const close = (event) => all(".menu[open]").filter((menu) => !menu.contains(event.target)).forEach((menu) => { menu.open = false; });
+  document.addEventListener("click", close);
+  document.addEventListener("focusin", close);
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest?.(".menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
 
   /* The section in view is marked in the navigation. */
   const links = new Map(all("nav a").map((link) => [link.hash.slice(1), link]));
@@ -205,5 +63,27 @@
   }, { rootMargin: "-30% 0px -65% 0px" });
   all("main > section").forEach((section) => watcher.observe(section));
 
-  Object.keys(charts).forEach(queue);
+  /* While the run lasts, the page is written anew, and reads itself anew. */
+  const live = document.querySelector("[data-live]");
+  if (live) {
+    const pause = live.querySelector("button");
+    let paused = false;
+    pause.addEventListener("click", () => {
+      paused = !paused;
+      pause.setAttribute("aria-pressed", String(paused));
+    });
+    setInterval(() => { if (!paused) location.reload(); }, 1000 * Number(live.dataset.live));
+  }
+
+  ferAudit.idle = (task) => ("requestIdleCallback" in window ? requestIdleCallback(task) : setTimeout(task, 200));
+  try {
+    const data = await ferAudit.data;
+    ferAudit.parts.forEach((part) => part(data));
+    if (get("cell")) document.getElementById("cell").scrollIntoView();
+    else if (get("at")) document.getElementById(get("at"))?.scrollIntoView();
+    root.dataset.ready = "yes";
+  } catch (error) {
+    document.getElementById("trouble").hidden = false;
+    throw error;
+  }
 })();

@@ -1,0 +1,137 @@
+"""What a gate of a grid is: a limit on a metric that cells must keep; and the vocabulary of these metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+
+from fer_audit.errors import did_you_mean
+from fer_audit.section import MisplacedError, Section, as_list
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a gate can limit."""
+
+    words: str
+    low: float = 0.0  #: the least that it can be
+    high: float = 1.0  #: the most that it can be
+    needs: str = ""  #: section of the grid without which it is not measured
+    #: whether there is an interval, whether the number is exact and needs none, or whether neither is so
+    error: Literal["interval", "exact", "unknown"] = "interval"
+
+
+_ATTACKS = "attacks.membership"
+
+#: Every metric of a gate. `fer_audit.report.gated.READERS` says where each stands in the results.
+METRICS: Mapping[str, Metric] = {
+    "accuracy": Metric("accuracy on the test split, last epoch"),
+    "balanced_accuracy": Metric("mean of the recall of each class on the test split"),
+    "mia_auc": Metric("largest AUC of the cell's membership attacks; 0.5 is chance", needs=_ATTACKS),
+    "mia_tpr_at_fpr_0.01": Metric(
+        "largest share of members that an attack finds while it accuses at most 1 % of non-members", needs=_ATTACKS
+    ),
+    "mia_tpr_at_fpr_0.001": Metric(
+        "largest share of members that an attack finds while it accuses at most 0.1 % of non-members", needs=_ATTACKS
+    ),
+    "mia_advantage": Metric("largest TPR less FPR of the attacks' decisions; 0 is chance", low=-1.0, needs=_ATTACKS),
+    "epsilon_lower_bound": Metric(
+        "largest privacy loss that an attack's decisions prove", high=math.inf, needs=_ATTACKS, error="unknown"
+    ),
+    "accuracy_gap": Metric("accuracy on members less accuracy on non-members", low=-1.0, needs=_ATTACKS),
+    "memorised": Metric("share of the corrupted train rows learnt by heart", needs="measures.memorisation"),
+    "corrupted_accuracy": Metric(
+        "accuracy on corrupted images, mean over kinds and severities", needs="measures.corruptions"
+    ),
+    "mce": Metric("mean corruption error; 1 is the grid's baseline model", high=math.inf, needs="measures.corruptions"),
+    "fgsm_accuracy": Metric("accuracy under FGSM at the largest epsilon measured", needs="measures.adversarial"),
+    "pgd_accuracy": Metric("accuracy under PGD at the largest epsilon measured", needs="measures.adversarial"),
+    "macs": Metric("multiply-accumulates for one image at the grid's size", high=math.inf, error="exact"),
+    "flops": Metric("2 x MACs", high=math.inf, error="exact"),
+    "params_total": Metric("weights, trained or not", high=math.inf, error="exact"),
+    "file_bytes": Metric("size of the .keras file", high=math.inf, error="exact"),
+    "latency_p50_ms": Metric(
+        "median time for one image on one thread of the machine of the run", high=math.inf, error="unknown"
+    ),
+}
+
+
+def known_metric(name: str) -> str:
+    """The name itself; raises ValueError where there is no such metric."""
+    if name not in METRICS:
+        raise ValueError(f"unknown metric {name!r}: {did_you_mean(name, METRICS)}")
+    return name
+
+
+def check_limit(metric: str, limit: float) -> None:
+    """Raises ValueError where every value of `metric`, or none, would keep `limit`, such as a share of 60."""
+    low, high = METRICS[metric].low, METRICS[metric].high
+    if low <= limit <= high:
+        return
+    expected = f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}, such as 0.6 for 60 %"
+    raise ValueError(f"a limit of {metric} is {expected}. Received: {limit:g}")
+
+
+def check_certainty(metric: str) -> None:
+    """Raises ValueError where `metric` has no interval that could show anything with certainty."""
+    if METRICS[metric].error == "unknown":
+        raise ValueError(f"{metric} has no interval, so that no gate on it can be certain; leave that out")
+
+
+def _labels(value: Any) -> Any:
+    """YAML reads an unquoted `null` as None, where `none` is meant."""
+    return ["none" if item is None else item for item in as_list(value)]
+
+
+class Where(Section):
+    """Which cells a gate is about: those with one of the values in each field that is set."""
+
+    model: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
+    augmentation: Annotated[tuple[str, ...], BeforeValidator(_labels)] = ()
+    labels: Annotated[tuple[str, ...], BeforeValidator(_labels)] = ()
+    seed: Annotated[tuple[int, ...], BeforeValidator(as_list)] = ()
+
+    @property
+    def named(self) -> dict[str, list[str]]:
+        """The fields that are set, all values as text."""
+        return {name: [str(value) for value in values] for name, values in self if values}
+
+
+class GateSection(Section):
+    """A limit that cells must keep."""
+
+    metric: Annotated[str, AfterValidator(known_metric)]
+    max: float | None = None
+    min: float | None = None
+    level: Literal["error", "warn"] = "error"  #: whether breaking it fails the run, or is only said
+    certain: bool = False  #: whether whole intervals must keep the limit, not values alone
+    where: Where = Where()
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> GateSection:
+        limits = [limit for limit in (self.max, self.min) if limit is not None]
+        if len(limits) != 1:
+            received = "both" if limits else "neither"
+            raise ValueError(f"a gate has one limit, either max or min. Received: {received}")
+        check_limit(self.metric, limits[0])
+        if self.certain:
+            check_certainty(self.metric)
+        return self
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The gate as `fer_audit.results.Gate` has it."""
+        return {**self.model_dump(mode="json"), "where": self.where.named}
+
+
+def check_where(where: Mapping[str, Iterable[str]], known: Mapping[str, Iterable[str]]) -> None:
+    """Raises MisplacedError where a value is that of no cell; `known` holds the values that cells have."""
+    for name, values in where.items():
+        of_cells = list(dict.fromkeys(known[name]))
+        for value in values:
+            if value not in of_cells:
+                raise MisplacedError(f"no cell has {name} {value!r}: {did_you_mean(value, of_cells)}", name)

@@ -1,0 +1,129 @@
+"""The results in Markdown, for a comment on a pull request; text of the results stays text there."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from fer_audit.report.findings import findings
+from fer_audit.report.gates import Judged, Verdict, gates_table, judge, verdict
+from fer_audit.report.naming import attack_name, labels_name, several_seeds
+from fer_audit.report.numbers import UNKNOWN, decimal, with_interval
+from fer_audit.report.strongest import strongest_attack
+from fer_audit.report.table import Entry
+from fer_audit.results import Cell, Results, RunRecord
+
+_MOST_FINDINGS = 5
+_MOST_ROWS = 30
+#: Letters of a sentence and of a place in a table; a comment on GitHub holds 65,536 in all.
+_LONGEST, _LONGEST_ENTRY = 800, 120
+_SIGNS = {"good": "\u2705", "bad": "\u274c", "open": "\u2753", "plain": "\u2022"}
+
+#: A space of no width, which ends a mention, a reference or a link that a service would make of plain text.
+_BREAK = "\u200b"
+_MARKUP = re.compile(r"([\\`*_{}\[\]|~$])")
+_LINKED = re.compile(r"@|#|://|www\.|\bgh-", re.IGNORECASE)
+
+
+def summary(results: Results, run: RunRecord | None) -> str:
+    """The verdict, the gates, the first findings, the cells, and where the numbers come from."""
+    judged = judge(results, run, results.gates)
+    blocks = [
+        verdict_block(results, verdict(judged, results)),
+        gates_block(judged),
+        _findings(results),
+        _cells(results),
+        _provenance(results, run),
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def verdict_block(results: Results, found: Verdict) -> str:
+    """The headline, and the sentences below it."""
+    return f"## {_SIGNS[found.tone]} {escaped(results.grid)}: {escaped(found.title)}\n\n{escaped(found.text)}"
+
+
+def gates_block(judged: Sequence[Judged]) -> str:
+    """A table of the gates; empty where there are none."""
+    table = gates_table(judged)
+    rows = [map(_entry, row) for row in table.rows[:_MOST_ROWS]]
+    return _table([column.title for column in table.columns], rows, len(judged), "gates") if judged else ""
+
+
+def escaped(text: str, longest: int = _LONGEST) -> str:
+    """Text that reads in Markdown as it is: no markup, no HTML, no link, no mention, on one line, cut where long."""
+    line = "".join(" " if unicodedata.category(letter) in _UNSEEN else letter for letter in text)
+    line = line if len(line) <= longest else line[:longest] + "\u2026"
+    line = _MARKUP.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return _LINKED.sub(lambda found: found[0][0] + _BREAK + found[0][1:], line).strip()
+
+
+#: Unicode categories of control and format letters (direction overrides among them), and of ends of lines.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def _findings(results: Results) -> str:
+    found = findings(results)
+    lines = [f"- {_SIGNS[one.tone]} **{escaped(one.title)}.** {escaped(one.text)}" for one in found[:_MOST_FINDINGS]]
+    rest = len(found) - _MOST_FINDINGS
+    more = [f"- \u2026 {rest} more in the report"] if rest > 0 else []
+    return "\n".join(["### Findings", "", *lines, *more])
+
+
+def _cells(results: Results) -> str:
+    seeds = several_seeds(results)
+    columns = ["Model", "Augmentation", "Labels", *(["Seed"] if seeds else []), "Status", "Accuracy", "Balanced acc."]
+    rows = [map(_short, _cell(cell, seeds)) for cell in results.cells[:_MOST_ROWS]]
+    return "### Cells\n\n" + _table([*columns, "Attack AUC"], rows, len(results.cells), "cells")
+
+
+def _cell(cell: Cell, seeds: bool) -> list[str]:
+    utility = cell.utility
+    return [
+        cell.model,
+        cell.augmentation,
+        labels_name(cell),
+        *([str(cell.seed)] if seeds else []),
+        cell.status,
+        with_interval(utility.accuracy) if utility else UNKNOWN,
+        with_interval(utility.balanced_accuracy) if utility else UNKNOWN,
+        _leakage(cell),
+    ]
+
+
+def _leakage(cell: Cell) -> str:
+    attack = strongest_attack(cell)
+    if attack is None:
+        return UNKNOWN
+    invalid = ", invalid" if cell.privacy and cell.privacy.invalid else ""
+    return f"{with_interval(attack.auc, decimal)}, {attack_name(cell, attack)}{invalid}"
+
+
+def _provenance(results: Results, run: RunRecord | None) -> str:
+    origin = results.provenance
+    commit = f"commit {run.git_commit}" if run and run.git_commit else "commit unknown"
+    dirty = " with changes that are not committed" if run and run.git_dirty else ""
+    grid = f"grid {origin.grid_sha256[:12]}" if origin.grid_sha256 else ""
+    parts = [f"fer-audit {origin.fer_audit}", commit + dirty, grid, f"Python {origin.python}", origin.platform]
+    line = escaped(" \u00b7 ".join(filter(None, parts)))
+    return f"<sub>{line}</sub>"
+
+
+def _entry(entry: Entry) -> str:
+    return _short(f"{entry.text} ({', '.join(entry.note.splitlines())})" if entry.note else entry.text)
+
+
+def _short(text: str) -> str:
+    return escaped(text, _LONGEST_ENTRY)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Iterable[str]], total: int, what: str) -> str:
+    """A table of rows that are escaped already; `total` counts those left out too."""
+    lines = [_line(heads), _line("---" for _ in heads), *map(_line, rows)]
+    more = ["", f"\u2026 {total - len(rows)} more {what}"] if total > len(rows) else []
+    return "\n".join([*lines, *more])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
