@@ -1,4 +1,4 @@
-.PHONY: setup run test check clean
+.PHONY: setup run test check example clean
 
 setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
@@ -17,6 +17,10 @@ check: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+example: setup
+	.venv/bin/fer-audit report reports/example
+	.venv/bin/python experiments/first_screen.py reports/example
 
 clean:
 	rm -rf .venv .fer-audit

@@ -33,8 +33,8 @@ class MeanRoc:
         """Limits (P,) of the TPR that an attack has in the long run at each point's FPR, point by point.
 
         A threshold right above the (k + 1)-th of n non-members has an FPR of (k + 1) / (n + 1) on average, not k / n,
-        and the TPR of that; so the lower limits are those of one false positive less. With none at all they are 0 unless
-        all members are found: no resample goes beyond the highest non-member (Bickel and Freedman 1981, section 6).
+        and the TPR of that; so the lower limits are those of one false positive less. With none at all they are 0,
+        unless all members are found: no resample goes beyond the highest non-member (Bickel and Freedman 1981).
 
         Args:
             strict: (B, P) bootstrapped mean TPR at the stricter FPRs.

@@ -39,9 +39,7 @@ def _records(cell: Cell, attack: AttackResult) -> list[ExposedRecord]:
     return next((one.records for one in found if one.attack == attack.attack), [])
 
 
-def _row(
-    results: Results, cell: Cell, attack: AttackResult, record: ExposedRecord, seeds: bool
-) -> tuple[Entry, ...]:
+def _row(results: Results, cell: Cell, attack: AttackResult, record: ExposedRecord, seeds: bool) -> tuple[Entry, ...]:
     name, classes = attack_name(cell, attack), results.dataset.classes
     label = classes[record.label] if record.label < len(classes) else UNKNOWN
     return (

@@ -29,6 +29,7 @@ from fer_audit.report.charts.corruptions import corruption_accuracy as _corrupti
 from fer_audit.report.charts.corruptions import corruption_errors as _corruption_errors
 from fer_audit.report.charts.curves import accuracy_curves as _accuracy_curves
 from fer_audit.report.charts.curves import loss_curves as _loss_curves
+from fer_audit.report.charts.leakage import LEAKAGES
 from fer_audit.report.charts.memorisation import member_accuracy as _member_accuracy
 from fer_audit.report.charts.noise import accuracy_against_noise as _accuracy_against_noise
 from fer_audit.report.charts.noise import kinds
@@ -64,11 +65,15 @@ _THEME = {
 }
 
 
-def tradeoff(of: Source, measure: Measure = "balanced_accuracy") -> go.Figure:
-    """Accuracy of every attacked cell against the AUC of its strongest attack."""
+def tradeoff(of: Source, measure: Measure = "balanced_accuracy", leakage: str = "auc") -> go.Figure:
+    """Accuracy of every attacked cell against its leakage: `auc`, `tpr_at_fpr_0.01` or `tpr_at_fpr_0.001`."""
     results = _results(of)
+    known = {one.key: one for one in LEAKAGES}
+    if leakage not in known:
+        raise FerAuditError(f"there is no leakage {leakage!r}: {did_you_mean(leakage, known)}")
     _cell(results, None, lambda cell: bool(cell.utility and strongest_attack(cell)), "accuracy and an attack")
-    return _alone(_tradeoff(results, measure), f"{TITLES[measure]} against leakage")
+    made = _tradeoff(results, measure, known[leakage])
+    return _alone(made, f"{TITLES[measure]} against {known[leakage].name}")
 
 
 def attack_roc(of: Source, cell: str | None = None) -> go.Figure:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import get_args
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
@@ -203,6 +204,11 @@ def page_policy(scripts: list[str]) -> str:
     )
 
 
+def _typed(text: str) -> Markup:
+    """Text as HTML, what stands in backticks being what one types."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
 @cache
 def resource(name: str) -> str:
     """The text of a file of this package."""
@@ -216,7 +222,11 @@ def template(name: str) -> jinja2.Template:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters.update(
-        integer=numbers.integer, short=numbers.short, percent=numbers.percent, duration=numbers.duration
+        integer=numbers.integer,
+        short=numbers.short,
+        percent=numbers.percent,
+        duration=numbers.duration,
+        typed=_typed,
     )
     made.globals.update(rows_shown=SHOWN, place=lambda entry: "")
     return made.get_template(name)

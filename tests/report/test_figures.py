@@ -14,7 +14,8 @@ from fer_audit.report.sections import sections
 
 
 def measured(results, chart, key):
-    return {"measure": key}
+    measure, leakage = key.split()
+    return {"measure": measure, "leakage": leakage}
 
 
 def of_cell(results, chart, key):
@@ -117,6 +118,8 @@ def test_unknown_choices_are_answered_with_the_nearest(results):
         figures.attack_auc(results, model="ghostfaces")
     with pytest.raises(FerAuditError, match=r"no cell 'synthface/ghostface/none/none/seed7' .*did you mean "):
         figures.attack_roc(results, cell="synthface/ghostface/none/none/seed7")
+    with pytest.raises(FerAuditError, match=r"no leakage 'aux': did you mean 'auc'\?"):
+        figures.tradeoff(results, leakage="aux")
     with pytest.raises(FerAuditError, match=r"no seed '7' .*expected one of: 0"):
         figures.label_transition(results, seed=7)
 
