@@ -54,20 +54,6 @@ class SplitSummary(_Record):
     subjects: int | None = None
 
 
-class DatasetSummary(_Record):
-    """What was trained and tested on."""
-
-    plugin: PluginRecord
-    classes: list[str]
-    image_size: int | None  #: None where only the answers to the images are known
-    digest: str
-    drawn: bool  #: True where no real person is shown
-    pool: SplitSummary
-    test: SplitSummary
-    population: SplitSummary
-    hygiene: Hygiene | None = None  #: None where only the answers to the images are known
-
-
 class CopyCount(_Record):
     """Images that there are more than once."""
 
@@ -97,6 +83,20 @@ class Hygiene(_Record):
     shared_subjects: dict[str, int]  #: such as "train and test" -> people in both; only where people are known
     blind: list[BlindCheck]
     remarks: list[str]  #: what was left out on reading
+
+
+class DatasetSummary(_Record):
+    """What was trained and tested on."""
+
+    plugin: PluginRecord
+    classes: list[str]
+    image_size: int | None  #: None where only the answers to the images are known
+    digest: str
+    drawn: bool  #: True where no real person is shown
+    pool: SplitSummary
+    test: SplitSummary
+    population: SplitSummary
+    hygiene: Hygiene | None = None  #: None where only the answers to the images are known
 
 
 class ImageSizes(_Record):

@@ -35,7 +35,7 @@ def payload(
         "grid": results.grid,
         "cells": [_cell(cell, seeds) for cell in results.cells],
         "reproduction": reproduction(results, run),
-        "tables": {table.id: _table(table, places, pointers) for table in tables if table.tools and table.rows},
+        "tables": {table.id: _table(table, results, places, pointers) for table in tables if table.tools and table.rows},
         "charts": {chart.id: _drawing(chart) for chart in charts},
         "differences": differences.encoded() if differences else None,
     }
@@ -68,18 +68,19 @@ def _cell(cell: Cell, seeds: bool) -> dict[str, Any]:
     }
 
 
-def _table(table: Table, places: dict[str, int], pointers: Pointers) -> dict[str, Any]:
+def _table(table: Table, results: Results, places: dict[str, int], pointers: Pointers) -> dict[str, Any]:
     titles = [{"title": c.title, "hint": c.hint, "numeric": c.numeric} for c in table.columns]
     cells = [next((places[e.cell] for e in row if e.cell in places), -1) for row in table.rows]
     attacks = [next((e.attack for e in row if e.attack), "") for row in table.rows]
-    rows = [[_entry(entry, pointers) for entry in row] for row in table.rows]
+    of = [results.cells[place] if place >= 0 else None for place in cells]
+    rows = [[_entry(entry, pointers, cell) for entry in row] for row, cell in zip(table.rows, of, strict=True)]
     return {"caption": table.caption, "columns": titles, "rows": rows, "cells": cells, "attacks": attacks}
 
 
-def _entry(entry: Entry, pointers: Pointers) -> list[Any]:
+def _entry(entry: Entry, pointers: Pointers, cell: Cell | None) -> list[Any]:
     """Text, sort key, note, bar, tone, link and places, without the empty ones at the end."""
     bar = [entry.bar.low, entry.bar.high, entry.bar.value] if entry.bar else 0
-    found = [entry.text, entry.sort, entry.note, bar, entry.tone, entry.link, pointers.all(entry.of)]
+    found = [entry.text, entry.sort, entry.note, bar, entry.tone, entry.link, pointers.all(entry.of, cell)]
     while len(found) > 2 and not found[-1]:
         found.pop()
     return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from functools import cache
 from typing import get_args
 
 from pydantic import BaseModel
 
 from fer_audit.report.table import Origin
-from fer_audit.results import DataReport, Results, RunRecord
+from fer_audit.results import Cell, DataReport, Results, RunRecord
 
 #: Fields with many records of which the page shows few: they are looked into only when one of them is asked for.
 _SELDOM = {"slices", "targets"}
@@ -22,43 +21,54 @@ class Pointers:
         """Looks records up once; they are told apart by identity, since equal ones may stand in several places."""
         self._kept = (results, run)  # an id means something only as long as its record lives
         self._places: dict[int, tuple[int, str]] = {}  # id of a record -> id of the one above it, steps between them
-        self._later: deque[tuple[object, int, str]] = deque()
+        self._paths: dict[int, str] = {}  # those that were spelt out
+        self._cell = 0  # id of the one that is walked through
+        self._later: dict[int, list[tuple[object, int, str]]] = {}  # id of a cell -> what was not looked into
         self._add(results, 0, "results.json#" if isinstance(results, Results) else "data.json#")
         if run is not None:
             self._add(run, 0, "run.json#")
 
-    def of(self, origin: Origin) -> str:
+    def of(self, origin: Origin, cell: Cell | None = None) -> str:
         """Such as `results.json#/cells/3/utility/accuracy/value`; empty where the record is none of the results.
 
-        The name is a pointer relative to the record, such as `value` or `per_class/3`: a key that holds a slash or a
+        Where the record is known to be of a `cell`, it is sought there first. The name is a pointer relative to the record, such as `value` or `per_class/3`: a key that holds a slash or a
         tilde is to be `escaped` in it.
         """
         record, name = origin
-        place = self.under(record)
+        place = self.under(record, cell)
         return f"{place}/{name}" if place else ""
 
-    def under(self, record: BaseModel) -> str:
+    def under(self, record: BaseModel, cell: Cell | None = None) -> str:
         """The place of a whole record; empty where it is none of the results."""
+        if id(record) not in self._places:
+            self._look_into(id(cell))
         while id(record) not in self._places and self._later:
-            self._add(*self._later.popleft())
-        steps = []
-        found = self._places.get(id(record))
-        while found is not None:
-            above, step = found
-            steps.append(step)
-            found = self._places.get(above)
-        return "/".join(reversed(steps))
+            self._look_into(next(iter(self._later)))
+        return self._spelt(id(record)) if id(record) in self._places else ""
 
-    def all(self, origins: tuple[Origin, ...]) -> str:
+    def _spelt(self, place: int) -> str:
+        found = self._paths.get(place)
+        if found is None:
+            above, step = self._places[place]
+            found = self._paths[place] = f"{self._spelt(above)}/{step}" if above else step
+        return found
+
+    def all(self, origins: tuple[Origin, ...], cell: Cell | None = None) -> str:
         """The places that a number is computed from, the first less the second."""
-        return " \u2212 ".join(filter(None, map(self.of, origins)))
+        return " \u2212 ".join(filter(None, (self.of(origin, cell) for origin in origins)))
+
+    def _look_into(self, cell: int) -> None:
+        for value, above, step in self._later.pop(cell, ()):
+            self._add(value, above, step)
 
     def _add(self, value: object, above: int, step: str) -> None:
         if isinstance(value, BaseModel):
             self._places[id(value)] = (above, step)
+            if isinstance(value, Cell):
+                self._cell = id(value)
             for name in _nesting(type(value)):
                 if name in _SELDOM:
-                    self._later.append((getattr(value, name), id(value), name))
+                    self._later.setdefault(self._cell, []).append((getattr(value, name), id(value), name))
                 else:
                     self._add(getattr(value, name), id(value), name)
         elif isinstance(value, dict):

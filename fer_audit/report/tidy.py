@@ -25,9 +25,9 @@ def tidy_csv(results: Results) -> str:
     """`tidy_rows` as CSV text; floats are written so that they read back as the same number."""
     rows = tidy_rows(results)
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["cell"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0] if rows else ["cell"])
+    writer.writerows(row.values() for row in rows)
     return text.getvalue()
 
 
