@@ -214,12 +214,12 @@ def gates_table(judged: Sequence[Judged]) -> Table:
     """One line a gate: the limit, what was measured on its worst cell, and the outcome."""
     columns = (
         Column("Gate", numeric=False),
-        Column("Limit", numeric=False),
-        Column("Value", "of the worst cell"),
-        Column("Difference", "from the limit; positive is beyond it"),
-        Column("Worst cell", "of those that settle the outcome the one furthest beyond the limit", numeric=False),
-        Column("Cells", numeric=False),
         Column("Outcome", numeric=False),
+        Column("Value", "of the worst cell"),
+        Column("Limit", numeric=False),
+        Column("Difference", "from the limit; positive is beyond it"),
+        Column("Cells", numeric=False),
+        Column("Worst cell", "of those that settle the outcome the one furthest beyond the limit", numeric=False),
     )
     return Table("gates", "Limits that were set", columns, tuple(map(_row, judged)))
 
@@ -233,12 +233,12 @@ def _row(one: Judged) -> tuple[Entry, ...]:
     limit = Entry(limit_text(gate), limit_of(gate), of=((gate, "max" if gate.max is not None else "min"),))
     return (
         words(gate.metric, "; ".join([*about, where_text(gate)] if gate.where else about)),
-        limit,
-        _value(gate, worst),
-        _difference(gate, worst),
-        words(one.name or UNKNOWN),
-        words(cells_text(one), one.reasons[0] if one.reasons else ""),
         Entry(one.word, sort=one.word, tone=_TONES[one.outcome]),
+        _value(gate, worst),
+        limit,
+        _difference(gate, worst),
+        words(cells_text(one), one.reasons[0] if one.reasons else ""),
+        words(one.name or UNKNOWN),
     )
 
 

@@ -2,23 +2,31 @@
 ferAudit.parts.push((data) => {
   "use strict";
   const { tables, cells, reproduction } = data;
-  const { make, get, set, listen } = ferAudit;
+  const { make, get, set, listen, rowOf } = ferAudit;
   const section = document.getElementById("cell");
   const body = section.querySelector("[data-cell]");
   const select = document.getElementById("cell-choice");
 
   const quoted = (id) => id.replaceAll("'", "'\\''");
+  const UNKNOWN = "\u2014";
   function facts(table, row) {
     const list = make("dl", { className: "facts" });
     table.columns.forEach((column, place) => {
       const [text, , note, , , , places] = table.rows[row][place];
-      if (text === "\u2014") return;
+      if (text === UNKNOWN || column.title === "Cell") return;
       const said = make("dd", {}, make("span", {}, text));
       if (places) said.dataset.p = places;
       if (note) said.append(make("small", {}, note));
       list.append(make("dt", {}, column.title), said);
     });
-    return list;
+    return make("div", { className: "card" }, make("h4", {}, table.caption), list);
+  }
+  function lines(table, rows) {
+    const gone = new Set(table.columns.flatMap((column, place) => (column.title === "Cell" || rows.every((row) => table.rows[row][place][0] === UNKNOWN) ? [place] : [])));
+    const head = make("tr", {}, ...table.columns.flatMap(({ title, numeric }, place) => (gone.has(place) ? [] : [make("th", { scope: "col", className: numeric ? "n" : "" }, title)])));
+    const body = make("tbody", {}, ...rows.map((row) => rowOf(table.rows[row], table.columns, gone)));
+    const shown = make("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: `${table.caption}, this cell` }, make("table", {}, make("thead", {}, head), body));
+    return make("div", { className: "table" }, make("h4", {}, table.caption), shown);
   }
   function show() {
     const place = cells.findIndex((cell) => cell.id === get("cell"));
@@ -39,16 +47,13 @@ ferAudit.parts.push((data) => {
       parts.push(make("p", { className: "reading" }, "Train and attack this cell alone, on the code and versions under Provenance:"));
       parts.push(make("pre", { className: "card", tabIndex: 0 }, reproduction.replace("{cell}", () => quoted(cell.id))));
     }
-    const grid = make("div", { className: "pair" });
+    const [single, several] = [make("div", { className: "pair" }), []];
     for (const table of Object.values(tables)) {
       const rows = table.cells.flatMap((of, row) => (of === place ? [row] : []));
-      if (!rows.length) continue;
-      const card = make("div", { className: "card" }, make("h4", {}, table.caption));
-      rows.slice(0, 12).forEach((row) => card.append(facts(table, row)));
-      if (rows.length > 12) card.append(make("p", { className: "fine" }, `The first 12 of ${rows.length}; the table has all.`));
-      grid.append(card);
+      if (rows.length === 1) single.append(facts(table, rows[0]));
+      else if (rows.length) several.push(lines(table, rows));
     }
-    body.replaceChildren(...parts, grid);
+    body.replaceChildren(...parts, single, ...several);
   }
 
   select.append(...cells.map((cell) => make("option", { value: cell.id }, cell.name)));
