@@ -9,6 +9,7 @@ from markupsafe import Markup
 from fer_audit.report import hygiene as checks
 from fer_audit.report.page import page_policy, resource, template
 from fer_audit.report.pictures import Picture, picture_of
+from fer_audit.report.pointers import Pointers
 from fer_audit.report.tables import splits_table
 from fer_audit.results import DataReport, read_data, write_text
 
@@ -34,8 +35,10 @@ def data_html(report: DataReport, shown: list[Picture]) -> str:
         checks.sizes_table(report.sizes),
         checks.attributes_table(report),
     )
+    pointers = Pointers(report)
     return template("data.html.j2").render(
         report=report,
+        place=lambda entry: pointers.all(entry.of),
         data=data,
         tables={table.id: table for table in made},
         pictures=shown,

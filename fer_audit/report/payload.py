@@ -35,7 +35,7 @@ def payload(
         "grid": results.grid,
         "cells": [_cell(cell, seeds) for cell in results.cells],
         "reproduction": reproduction(results, run),
-        "tables": {table.id: _table(table, results, places, pointers) for table in tables if table.tools and table.rows},
+        "tables": {one.id: _table(one, results, places, pointers) for one in tables if one.tools and one.rows},
         "charts": {chart.id: _drawing(chart) for chart in charts},
         "differences": differences.encoded() if differences else None,
     }

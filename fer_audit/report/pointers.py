@@ -31,8 +31,8 @@ class Pointers:
     def of(self, origin: Origin, cell: Cell | None = None) -> str:
         """Such as `results.json#/cells/3/utility/accuracy/value`; empty where the record is none of the results.
 
-        Where the record is known to be of a `cell`, it is sought there first. The name is a pointer relative to the record, such as `value` or `per_class/3`: a key that holds a slash or a
-        tilde is to be `escaped` in it.
+        Where the record is known to be of a `cell`, it is sought there first. The name is a pointer relative to the
+        record, such as `value` or `per_class/3`: a key that holds a slash or a tilde is to be `escaped` in it.
         """
         record, name = origin
         place = self.under(record, cell)

@@ -107,6 +107,25 @@ def test_every_chart_is_drawn_offline_and_silently(browser, results, make_folder
     assert seen.requests == []
 
 
+@pytest.mark.parametrize("kind", ["answers alone", "one cell", "no cell", "nothing done", "odd names"])
+def test_other_results_open_silently(browser, few, audited, unmeasured, make_folder, kind):
+    failed = [cell.model_copy(update=unmeasured | {"status": "failed", "error": "no"}) for cell in few.cells]
+    odd = [cell.model_copy(update={"id": f"a'b\"c#d&e=f%41/\u00e9[{place}]"}) for place, cell in enumerate(few.cells)]
+    cells = {"one cell": few.cells[:1], "no cell": [], "nothing done": failed, "odd names": odd}
+    results = audited if kind == "answers alone" else few.model_copy(update={"cells": cells[kind]})
+    seen = visit(browser, render(make_folder(results, run=kind != "answers alone")), drawn=True)
+    links = seen.page.locator("[data-table] tbody th a[href^='#cell=']")
+    if links.count():
+        links.last.click()
+        assert results.cells[-1].id in seen.page.locator("#cell").inner_text()
+        again = visit(browser, make_folder(results) / "report.html", seen.hash)
+        assert results.cells[-1].id in again.page.locator("#cell").inner_text()
+    else:
+        assert kind in ("no cell", "one cell")
+    assert seen.complaints == []
+    assert seen.requests == []
+
+
 def test_policy_forbids_the_network_and_other_scripts(browser, few, make_folder):
     path = render(make_folder(few))
     text = path.read_text(encoding="utf-8")

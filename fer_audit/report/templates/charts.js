@@ -153,5 +153,6 @@ ferAudit.parts.push((data) => {
   }
   ferAudit.repaint = () => Object.keys(charts).forEach(queue);
   ferAudit.repaint();
+  if (!waiting.length) root.dataset.drawn = "yes";
   all("[data-numbers]").forEach((details) => details.addEventListener("toggle", () => { if (details.open) fill(details); }));
 });
