@@ -38,7 +38,7 @@ from fer_audit.report.pointers import Pointers
 from fer_audit.report.reproduction import reproduction
 from fer_audit.report.sections import DETAILED, cut, sections
 from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
-from fer_audit.report.table import Table
+from fer_audit.report.table import Table, reachable
 from fer_audit.report.tidy import tidy_csv
 from fer_audit.report.transferred import transferred_table
 from fer_audit.results import Cell, Privacy, Results, RunRecord, read_results, read_run, uncollected, write_text
@@ -69,7 +69,8 @@ def _rendered(folder: Path, live: Live | None) -> Path:
     run = read_run(record) if record.exists() else None
     page = folder / "report.html"
     write_text(folder / "results.csv", tidy_csv(results))
-    write_text(page, page_html(results, run, pictures(results, folder), _shelves(results, folder), live))
+    shelves = _shelves(results, folder)
+    write_text(page, page_html(results, run, pictures(results, folder), shelves, folder=folder, live=live))
     return page
 
 
@@ -78,11 +79,13 @@ def page_html(
     run: RunRecord | None,
     shown: list[Picture],
     shelves: dict[Kind, list[Shelf]],
+    *,
+    folder: Path,
     live: Live | None = None,
 ) -> str:
-    """The page as text."""
+    """The page as text, to be put into `folder`."""
     parts, pointers = sections(results), Pointers(results, run)
-    made, judged = _tables(results, run), judge(results, run, results.gates)
+    made, judged = _tables(results, run, folder), judge(results, run, results.gates)
     compared = differences(results, pointers)
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
     told = findings(results)
@@ -129,13 +132,13 @@ def page_html(
     )
 
 
-def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
+def _tables(results: Results, run: RunRecord | None, folder: Path) -> dict[str, Table]:
     made = (
         tables.cells_table(results, run),
         noise_table(results),
         noise_area_table(results),
         corrupted_rows_table(results),
-        label_errors_table(results),
+        reachable(label_errors_table(results), folder),
         corruptions_table(results),
         corruption_errors_table(results),
         adversarial_table(results),
@@ -146,7 +149,7 @@ def _tables(results: Results, run: RunRecord | None) -> dict[str, Table]:
         slices_table(results, DETAILED),
         canaries_table(results, DETAILED),
         exposed_table(results, DETAILED),
-        exposure_table(results, DETAILED),
+        reachable(exposure_table(results, DETAILED), folder),
         tables.memorisation_table(results),
         cost_table(results),
         speed_table(results, run),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
-from urllib.parse import quote
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel
 
@@ -93,6 +93,18 @@ def linked(path: str) -> Entry:
     inside = not parts.is_absolute() and ".." not in parts.parts and "\\" not in path
     # Quoted, no text can name another scheme or host.
     return Entry(path, sort=path, link=f"./{quote(path)}" if inside else "")
+
+
+def reachable(table: Table, folder: Path) -> Table:
+    """The table without links to files that are not in `folder`, such as those of a report that was passed on."""
+    if not any(entry.link for row in table.rows for entry in row):
+        return table
+
+    def checked(entry: Entry) -> Entry:
+        there = not entry.link or (folder / unquote(entry.link)).exists()
+        return entry if there else replace(entry, link="", note="not beside this page")
+
+    return replace(table, rows=tuple(tuple(map(checked, row)) for row in table.rows))
 
 
 def measured(estimate: Estimate | None, form: Form = percent, scale: tuple[float, float] | None = None) -> Entry:

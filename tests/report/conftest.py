@@ -613,6 +613,9 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
         write_results(results, tmp_path / "results.json")
         if run:
             write_run(run_record(), tmp_path / "run.json")
+        for name in ("records", "suspects"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "a cell.csv").touch()
         for sheet in results.sheets:
             (tmp_path / sheet.file).write_bytes(png(len(sheet.labels)))
         for place in range(3):

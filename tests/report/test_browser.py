@@ -395,11 +395,11 @@ def test_everything_is_reached_by_the_keyboard(browser, few, make_folder):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser, results, make_folder, scheme):
+def test_axe_finds_nothing(browser, few, make_folder, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    cells = [*results.cells[:-1], results.cells[-1].model_copy(update={"status": "failed", "error": "it broke"})]
-    folder = make_folder(results.model_copy(update={"cells": cells}))
+    cells = [*few.cells[:-1], few.cells[-1].model_copy(update={"status": "failed", "error": "it broke"})]
+    folder = make_folder(few.model_copy(update={"cells": cells}))
     hash_ = f"#cell={quote(cells[0].id, safe='')}"
     seen = visit(browser, render(folder), hash_, drawn=True, color_scheme=scheme)
     for details in seen.page.locator("details:not(.menu) > summary").all():
@@ -520,7 +520,7 @@ def test_long_tables_come_in_pieces(browser, make_results, make_folder):
 
 
 @pytest.mark.parametrize("width", [360, 800])
-def test_a_narrow_window_needs_no_sideways_scrolling(browser, results, make_folder, width):
-    seen = visit(browser, render(make_folder(results)), drawn=True)
+def test_a_narrow_window_needs_no_sideways_scrolling(browser, few, make_folder, width):
+    seen = visit(browser, render(make_folder(few)), drawn=True)
     seen.page.set_viewport_size({"width": width, "height": 800})
     seen.page.wait_for_function(f"() => document.documentElement.scrollWidth <= {width}")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from fer_audit.report.findings import findings
@@ -79,7 +81,7 @@ def test_invalid_results_are_marked_wherever_they_stand(results, hygiene):
     told = [finding for finding in findings(results) if "can't be trusted" in finding.title]
     assert told[0].tone == "bad"
     assert told[0].text.startswith(f"In 1 of {len(results.cells)} cells members can be told")
-    page = page_html(results, None, [], {"heat-maps": [], "corrupted-rows": []})
+    page = page_html(results, None, [], {"heat-maps": [], "corrupted-rows": []}, folder=Path())
     assert "7 images were left out" in page
     assert page.count("members can be told from non-members by saturation") >= 2
     assert "invalid; " in page

@@ -54,6 +54,15 @@ def test_nothing_is_loaded_from_elsewhere(few, make_folder):
     assert not re.findall(r"url\(|@import", text)
 
 
+def test_files_that_were_not_passed_on_are_not_linked(few, make_folder):
+    folder = make_folder(few)
+    for name in ("records", "suspects"):
+        (folder / name / "a cell.csv").unlink()
+    text = without_bundle(text_of(folder))
+    assert set(re.findall(r'\bhref="([^#"][^"]*)"', text)) == {"results.csv", "results.json"}
+    assert "not beside this page" in text
+
+
 def test_policy_lets_only_the_scripts_of_the_page_run(few, make_folder):
     text = text_of(make_folder(few))
     policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text).group(1))
