@@ -34,6 +34,7 @@ class Estimate(_Record):
     high: float | None = None
     confidence: float = 0.95
     n: int | None = None  #: what the number was counted on
+    freedom: int | None = None  #: degrees of freedom of its t quantile; None where the interval is of another kind
     method: str = ""  #: of the interval
     note: str = ""
 

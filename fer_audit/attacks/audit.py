@@ -271,7 +271,9 @@ class _Statistics:
         interval = Interval(min(value, max(0.0, low)), max(value, min(1.0, high)))
         low, high = intervals.exact_at_edges(interval, value, independent or clusters // 2, self.confidence)
         method = intervals.bootstrap_name(self.frame.clustered, self.resamples)
-        return Estimate(value=value, low=low, high=high, confidence=self.confidence, n=n, method=method)
+        return Estimate(
+            value=value, low=low, high=high, confidence=self.confidence, n=n, freedom=clusters - 1, method=method
+        )
 
     def _rates(self) -> dict[str, Estimate]:
         """FPR, FNR, TPR and advantage at the transferred thresholds, over all decisions of all targets."""

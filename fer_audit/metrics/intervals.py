@@ -94,8 +94,9 @@ def clustered_difference(
     (k1, n1), (k0, n0) = one, other
     p1, p0 = k1.sum() / max(n1.sum(), 1), k0.sum() / max(n0.sum(), 1)
     influence = (k1 - p1 * n1) / max(n1.sum(), 1) - (k0 - p0 * n0) / max(n0.sum(), 1)
-    value, variance = float(p1 - p0), linearised_variance(influence)
+    value, variance, freedom = float(p1 - p0), linearised_variance(influence), None
     if variance > 0:
+        freedom = len(influence) - 1
         half = _t_quantile(confidence, len(influence) - 1) * math.sqrt(variance)
         low, high, method = value - half, value + half, f"linearised over {len(influence)} clusters, t quantile"
     else:
@@ -108,6 +109,7 @@ def clustered_difference(
         high=min(1.0, high),
         confidence=confidence,
         n=int(n1.sum() + n0.sum()),
+        freedom=freedom,
         method=method,
     )
 

@@ -78,7 +78,8 @@ def balanced_difference(
         half = _half_width(influence, math.sqrt(1 + more / variance), confidence)
         method = "linearised, Bonett-Price"
     where = f"{len(influence)} {'rows' if clusters is None else 'clusters'}"
-    return _estimate(value, half, confidence, len(labels), f"paired over {where}, {method}")
+    freedom = len(influence) - 1
+    return _estimate(value, half, confidence, len(labels), f"paired over {where}, {method}", freedom)
 
 
 def auc_difference(one: Area, other: Area, *, n: int, confidence: float = 0.95, stretch: float = 1.0) -> Estimate:
@@ -99,7 +100,8 @@ def auc_difference(one: Area, other: Area, *, n: int, confidence: float = 0.95, 
         half, method = clopper_pearson(0, len(influence) // 2, confidence).high, "Clopper-Pearson of no disagreement"
     else:
         half, method = _half_width(influence, stretch, confidence), "linearised, t quantile"
-    return _estimate(one.value - other.value, half, confidence, n, f"paired over {len(influence)} clusters, {method}")
+    told, freedom = f"paired over {len(influence)} clusters, {method}", len(influence) - 1
+    return _estimate(one.value - other.value, half, confidence, n, told, freedom)
 
 
 def _disagreement(labels: Labels, groups: npt.NDArray[np.intp], confidence: float) -> float:
@@ -113,6 +115,8 @@ def _half_width(influence: Scores, stretch: float, confidence: float) -> float:
     return linearised_test(influence, 0.0, confidence, stretch)[0].high
 
 
-def _estimate(value: float, half: float, confidence: float, n: int, method: str) -> Estimate:
+def _estimate(value: float, half: float, confidence: float, n: int, method: str, freedom: int) -> Estimate:
     limits = Interval(max(-1.0, value - half), min(1.0, value + half))
-    return Estimate(value=value, low=limits.low, high=limits.high, confidence=confidence, n=n, method=method)
+    return Estimate(
+        value=value, low=limits.low, high=limits.high, confidence=confidence, n=n, freedom=freedom, method=method
+    )

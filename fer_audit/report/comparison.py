@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from statistics import NormalDist
 
 from fer_audit.report.finding import Finding, Tone, counted, joined
+from fer_audit.report.numbers import Form
+from fer_audit.report.paired import Difference
 from fer_audit.results import Cell, Estimate, ExplanationMeasure
 
 _NAMED = 3  #: augmentations that a sentence names
@@ -17,11 +20,25 @@ def widened(estimate: Estimate, comparisons: int) -> tuple[float, float] | None:
     """The interval, stretched about its value so that `comparisons` of them hold together (Bonferroni)."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return None
-    alpha = 1 - estimate.confidence
-    normal = NormalDist()
-    stretch = normal.inv_cdf(1 - alpha / 2 / max(comparisons, 1)) / normal.inv_cdf(1 - alpha / 2)
+    stretch = stretched(estimate.confidence, comparisons, estimate.freedom)
     low = estimate.value - stretch * (estimate.value - estimate.low)
     return low, estimate.value + stretch * (estimate.high - estimate.value)
+
+
+@cache
+def stretched(confidence: float, comparisons: int, freedom: int | None = None) -> float:
+    """How many times as wide an interval becomes where `comparisons` of them are to hold together.
+
+    The ratio of the two quantiles: of Student's t where the interval has that `freedom`, of the normal otherwise.
+    """
+    tails = (1 - confidence) / 2 / max(comparisons, 1), (1 - confidence) / 2
+    if freedom is None:
+        wide, narrow = (NormalDist().inv_cdf(1 - tail) for tail in tails)
+    else:
+        from scipy.special import stdtrit
+
+        wide, narrow = (float(stdtrit(max(freedom, 1), 1 - tail)) for tail in tails)
+    return wide / narrow
 
 
 def direction(one: Estimate, other: Estimate, comparisons: int) -> int:
@@ -53,15 +70,21 @@ def against_none(cells: Sequence[Cell]) -> Iterator[Pair]:
             yield cell, other
 
 
-def effects(title: str, what: str, pairs: list[tuple[str, Estimate, Estimate]], falling: Tone) -> Finding:
-    """What augmentations do to a number; `pairs` are an augmentation's name, its number and that of none."""
+def effects(
+    title: str, what: str, pairs: Sequence[tuple[str, Difference]], falling: Tone, form: Form, unit: str = ""
+) -> Finding:
+    """What augmentations do to a number; `pairs` are an augmentation's name, and its number less that of none."""
     shown: dict[str, list[int]] = {}
-    for name, one, other in pairs:
-        shown.setdefault(name, []).append(direction(one, other, len(pairs)))
+    moved: dict[str, list[Difference]] = {}
+    for name, difference in pairs:
+        sign = side(difference.estimate, 0.0, len(pairs))
+        shown.setdefault(name, []).append(sign)
+        moved.setdefault(name, []).extend([difference] if sign else [])
     told = {name: signs for name, signs in shown.items() if any(signs)}
-    parts = _effects(told)
+    ends = {name: _ends(moved[name]) for name in told}
+    parts = _effects(told, {name: f" ({_range(found, form)}{unit})" for name, found in ends.items()})
     silent = [name for name in shown if name not in told]
-    lead = f"Against no augmentation, with model, labels and seed the same, {what} is "
+    lead = f"Against no augmentation, all else the same, {what} is "
     if not parts:
         text = f"{lead}neither higher nor lower beyond the intervals in any of {counted(len(pairs), 'comparison')}."
         return Finding(f"{title}: no difference can be shown", text, "open")
@@ -69,14 +92,31 @@ def effects(title: str, what: str, pairs: list[tuple[str, Estimate, Estimate]], 
     signs = {sign for signs in shown.values() for sign in signs if sign}
     rising: Tone = "bad" if falling == "good" else "good"
     tone: Tone = "plain" if len(signs) > 1 else (falling if signs == {-1} else rising)
-    return Finding(title, f"{lead}{'; '.join(parts)}.{tail}", tone)
+    named = _named(told)
+    of = tuple(origin for name in told if name in named for end in ends[name] for origin in end.of)
+    return Finding(title, f"{lead}{'; '.join(parts)}.{tail}", tone, of)
 
 
-def _effects(told: dict[str, list[int]]) -> list[str]:
+def _ends(found: list[Difference]) -> list[Difference]:
+    """The least and the largest; one where there is but one."""
+    by_value = sorted(found, key=lambda one: one.estimate.value or 0.0)
+    return [by_value[0], by_value[-1]] if len(by_value) > 1 else by_value
+
+
+def _range(ends: list[Difference], form: Form) -> str:
+    return " to ".join(dict.fromkeys(form(end.estimate.value or 0.0) for end in ends))
+
+
+def _named(told: dict[str, list[int]]) -> list[str]:
+    """The augmentations with the most differences, which are told by name."""
+    return sorted(told, key=lambda name: told[name].count(0) / len(told[name]))[:_NAMED]
+
+
+def _effects(told: dict[str, list[int]], sizes: dict[str, str]) -> list[str]:
     """Those with the most differences by name, and what all others have together."""
-    most = sorted(told, key=lambda name: told[name].count(0) / len(told[name]))
-    named, rest = most[:_NAMED], most[_NAMED:]
-    parts = [_effect(name, told[name]) for name in told if name in named]
+    named = _named(told)
+    rest = [name for name in told if name not in named]
+    parts = [_effect(name, told[name]) + sizes[name] for name in told if name in named]
     together = [sign for name in rest for sign in told[name]]
     return [*parts, _effect(counted(len(rest), "other"), together)] if rest else parts
 

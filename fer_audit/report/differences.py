@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from pydantic import BaseModel
 
+from fer_audit.report.comparison import side, stretched
 from fer_audit.report.naming import attack_name
 from fer_audit.report.pointers import Pointers
 from fer_audit.results import AttackResult, Cell, Estimate, PluginRecord, Results
@@ -33,14 +33,16 @@ class Differences:
     pointers: Pointers
 
     @property
-    def stretch(self) -> float:
-        """How much wider intervals are, so that those of all cells against one baseline hold together (Bonferroni)."""
-        comparisons = max(1, (len(self.results.cells) - 1) * len(self.measures))
-        normal, alpha = NormalDist(), 0.05
-        return normal.inv_cdf(1 - alpha / 2 / comparisons) / normal.inv_cdf(1 - alpha / 2)
+    def comparisons(self) -> int:
+        """With one baseline."""
+        return (len(self.results.cells) - 1) * len(self.measures)
 
     def encoded(self) -> dict[str, Any]:
-        """As JSON has it; a paired difference is `[cell, baseline, value, low, high, place]`."""
+        """As JSON has it.
+
+        A paired difference is `[cell, baseline, value, low, high, place, whether it differs from 0]`, with its interval
+        widened for all comparisons with one baseline; `stretch` widens those that the script makes of two intervals.
+        """
         places = {cell.id: place for place, cell in enumerate(self.results.cells)}
         pairs: dict[str, list[list[Any]]] = {measure.key: [] for measure in self.measures}
         for pair in self.results.comparisons:
@@ -49,18 +51,24 @@ class Differences:
                 continue
             estimate = _numbers(pair.difference, self.pointers)
             if estimate:
-                found.append([places[pair.cell], places[pair.baseline], *estimate])
+                differs = side(pair.difference, 0.0, self.comparisons) != 0
+                found.append([places[pair.cell], places[pair.baseline], *estimate, int(differs)])
         return {
             "measures": [{"key": m.key, "title": m.title, "unit": m.unit} for m in self.measures],
             "values": {m.key: [self._value(m, cell) for cell in self.results.cells] for m in self.measures},
             "pairs": pairs,
-            "stretch": round(self.stretch, 4),
-            "comparisons": (len(self.results.cells) - 1) * len(self.measures),
+            "stretch": round(stretched(self.confidence, self.comparisons), 4),
         }
 
     def _value(self, measure: Measure, cell: Cell) -> list[Any] | None:
         estimate = measure.of(cell) if cell.status == "done" else None
-        return _numbers(estimate, self.pointers) if estimate else None
+        return (_numbers(estimate, self.pointers) or None) if estimate else None
+
+    @property
+    def confidence(self) -> float:
+        """Of the intervals that the script puts together."""
+        every = (measure.of(cell) for measure in self.measures for cell in self.results.cells)
+        return next((one.confidence for one in every if one is not None), 0.95)
 
 
 def differences(results: Results, pointers: Pointers) -> Differences | None:

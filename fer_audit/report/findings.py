@@ -12,7 +12,18 @@ from fer_audit.report.comparison import against_none, clean_cells, direction, ef
 from fer_audit.report.finding import Finding, counted, named, others
 from fer_audit.report.label_findings import label_errors, memorisation, noise
 from fer_audit.report.naming import attack_name
-from fer_audit.report.numbers import decimal, loss, p_value, percent, share, short, with_interval
+from fer_audit.report.numbers import (
+    decimal,
+    loss,
+    p_value,
+    percent,
+    share,
+    short,
+    signed,
+    signed_decimal,
+    with_interval,
+)
+from fer_audit.report.paired import PairedDifferences
 from fer_audit.report.robustness_findings import adversarial, batch_invariance, corruptions, explanations
 from fer_audit.report.slices import group_name
 from fer_audit.report.strongest import strongest_attack, strongest_attacks
@@ -189,27 +200,29 @@ def _ties(ties: int, rest: int) -> str:
 
 
 def _augmentation_leakage(results: Results) -> Finding | None:
+    paired = PairedDifferences(results)
     pairs = [
-        (cell.augmentation, attack.auc, twin.auc)
+        (cell.augmentation, paired.of("auc", (cell, plain), (attack.auc, twin.auc), attack.attack))
         for cell, plain in against_none(results.cells)
         for attack, twin in _same_attack(cell, plain)
     ]
     if not pairs:
         return None
     title = "What augmentation does to leakage"
-    return effects(title, "attack AUC", pairs, falling="good")
+    return effects(title, "attack AUC", pairs, "good", signed_decimal)
 
 
 def _augmentation_accuracy(results: Results) -> Finding | None:
+    paired = PairedDifferences(results)
     pairs = [
-        (cell.augmentation, _balanced(cell), _balanced(plain))
+        (cell.augmentation, paired.of("balanced_accuracy", (cell, plain), (_balanced(cell), _balanced(plain))))
         for cell, plain in against_none(results.cells)
         if cell.utility and plain.utility
     ]
     if not pairs:
         return None
     title = "What augmentation does to accuracy"
-    return effects(title, "balanced accuracy", pairs, falling="bad")
+    return effects(title, "balanced accuracy", pairs, "bad", signed, " points")
 
 
 def _cost(results: Results) -> Finding | None:

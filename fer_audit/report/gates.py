@@ -232,8 +232,8 @@ def _row(one: Judged) -> tuple[Entry, ...]:
     about = ["certain"] if gate.certain else []
     limit = Entry(limit_text(gate), limit_of(gate), of=((gate, "max" if gate.max is not None else "min"),))
     return (
-        words(gate.metric, "; ".join([*about, where_text(gate)] if gate.where else about)),
-        Entry(one.word, sort=one.word, tone=_TONES[one.outcome]),
+        words(gate.metric, "\n".join(filter(None, [METRICS[gate.metric].words, *about, where_text(gate)]))),
+        Entry(one.word, sort=one.word, tone="open" if one.word == "warning" else _TONES[one.outcome]),
         _value(gate, worst),
         limit,
         _difference(gate, worst),
@@ -273,22 +273,31 @@ def verdict(judged: Sequence[Judged], results: Results) -> Verdict:
             "in the grid, such as {metric: mia_auc, max: 0.6}, or judge finished results with `fer-audit gate`."
         )
         return Verdict("No limit was set", text, "open")
-    of = counted(len(judged), "gate")
-    broken = sorted((one for one in judged if one.outcome == "fail"), key=lambda one: one.gate.level)
+    of, undone = counted(len(judged), "gate"), sum(cell.status != "done" for cell in results.cells)
+    broken, warned = _of_level(judged, "fail", "error"), _of_level(judged, "fail", "warn")
+    unclear, doubtful = _of_level(judged, "inconclusive", "error"), _of_level(judged, "inconclusive", "warn")
+    # In the order of `exit_code`, so that the headline never says less than the run's end.
     if broken:
-        warned = ", as a warning" if all(one.gate.level == "warn" for one in broken) else ""
-        return Verdict(f"Breaks {len(broken)} of {of}{warned}", broken[0].text, "bad")
-    unclear = sorted((one for one in judged if one.outcome == "inconclusive"), key=lambda one: one.gate.level)
+        return Verdict(f"Breaks {len(broken) + len(warned)} of {of}", broken[0].text, "bad")
+    beside = f" {len(warned)} of {of} broken as a warning." if warned else ""
     if unclear:
-        return Verdict(f"Inconclusive: {len(unclear)} of {of} can't be judged", unclear[0].text, "open")
-    undone = sum(cell.status != "done" for cell in results.cells)
+        title = f"Inconclusive: {len(unclear) + len(doubtful)} of {of} can't be judged"
+        return Verdict(title, unclear[0].text + beside, "open")
     if undone:
         title = f"Inconclusive: {undone} of {counted(len(results.cells), 'cell')} not done"
         kept = "The gate is" if len(judged) == 1 else f"All {of} are"
-        return Verdict(title, f"{kept} kept by the cells that could be judged.", "open")
+        return Verdict(title, beside.strip() or f"{kept} kept by the cells that could be judged.", "open")
+    if warned:
+        return Verdict(f"Warning: {len(warned)} of {of} broken", warned[0].text, "open")
+    if doubtful:
+        return Verdict(f"Inconclusive: {len(doubtful)} of {of} can't be judged", doubtful[0].text, "open")
     if len(judged) == 1:
         return Verdict("Keeps the gate", judged[0].text, "good")
     return Verdict(f"Keeps all {of}", _kept(judged), "good")
+
+
+def _of_level(judged: Sequence[Judged], outcome: Outcome, level: str) -> list[Judged]:
+    return [one for one in judged if one.outcome == outcome and one.gate.level == level]
 
 
 def _kept(judged: Sequence[Judged]) -> str:

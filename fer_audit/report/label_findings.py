@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_audit.metrics.unpaired import unpaired_difference
 from fer_audit.report.comparison import against_none, effects, side
 from fer_audit.report.finding import Finding, counted, named
 from fer_audit.report.noise import places
-from fer_audit.report.numbers import decimal, percent, points, with_interval
+from fer_audit.report.numbers import decimal, percent, points, signed, with_interval
+from fer_audit.report.paired import Difference
 from fer_audit.results import Cell, Estimate, LabelErrors, Results
 
 
@@ -38,12 +40,13 @@ def noise(results: Results) -> Finding | None:
 def memorisation(results: Results) -> Finding | None:
     """Whether augmented models learn fewer wrong labels by heart."""
     pairs = [
-        (cell.augmentation, cell.memorisation.memorised, plain.memorisation.memorised)
+        (cell.augmentation, Difference(unpaired_difference(cell.memorisation.memorised, plain.memorisation.memorised)))
         for cell, plain in against_none(results.cells)
         if cell.memorisation and plain.memorisation
     ]
     title = "What augmentation does to wrong labels learnt by heart"
-    return effects(title, "the share of them that is memorised", pairs, falling="good") if pairs else None
+    what = "the share of them that is memorised"
+    return effects(title, what, pairs, "good", signed, " points") if pairs else None
 
 
 def label_errors(results: Results) -> Finding | None:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from fer_audit.report.findings import findings
-from fer_audit.report.gates import Judged, Verdict, gates_table, judge, verdict
+from fer_audit.report.gates import Judged, Verdict, gates_table, judge, verdict, where_text
 from fer_audit.report.naming import attack_name, labels_name, several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal, with_interval
 from fer_audit.report.strongest import strongest_attack
@@ -47,8 +47,13 @@ def verdict_block(results: Results, found: Verdict) -> str:
 def gates_block(judged: Sequence[Judged]) -> str:
     """A table of the gates; empty where there are none."""
     table = gates_table(judged)
-    rows = [map(_entry, row) for row in table.rows[:_MOST_ROWS]]
-    return _table([column.title for column in table.columns], rows, len(judged), "gates") if judged else ""
+    rows = [[escaped(_about(one)), *map(_entry, row[1:])] for one, row in zip(judged, table.rows, strict=True)]
+    return _table([column.title for column in table.columns], rows[:_MOST_ROWS], len(judged), "gates") if judged else ""
+
+
+def _about(one: Judged) -> str:
+    where = where_text(one.gate)
+    return f"{one.gate.metric} ({where})" if where else one.gate.metric
 
 
 def escaped(text: str, longest: int = _LONGEST) -> str:

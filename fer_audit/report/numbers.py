@@ -29,6 +29,11 @@ def signed(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", MINUS)
 
 
+def signed_decimal(value: float) -> str:
+    """A difference of AUCs, with its sign."""
+    return f"{value:+.3f}".replace("-", MINUS)
+
+
 def points(value: float) -> str:
     """A difference of shares in percentage points."""
     return f"{100 * value:.1f}".replace("-", MINUS)

@@ -32,7 +32,6 @@ def payload(
     places = {cell.id: place for place, cell in enumerate(results.cells)}
     seeds = several_seeds(results)
     return {
-        "grid": results.grid,
         "cells": [_cell(cell, seeds) for cell in results.cells],
         "reproduction": reproduction(results, run),
         "tables": {one.id: _table(one, results, places, pointers) for one in tables if one.tools and one.rows},

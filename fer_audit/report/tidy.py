@@ -27,8 +27,13 @@ def tidy_csv(results: Results) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0] if rows else ["cell"])
-    writer.writerows(row.values() for row in rows)
+    writer.writerows(map(_tame, row.values()) for row in rows)
     return text.getvalue()
+
+
+def _tame(value: object) -> object:
+    """Text that a spreadsheet would run as a formula, kept from it by an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _cell_rows(cell: Cell, cost: Cost | None) -> list[Row]:

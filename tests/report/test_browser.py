@@ -250,6 +250,7 @@ def test_a_link_to_one_cell_shows_all_of_it(browser, results, make_folder):
     assert curve == pytest.approx([y for x, y in zip(cell.privacy.attacks[0].roc.fpr, curve, strict=False)], abs=1)
     seen.page.locator("#cell [data-close]").click()
     assert not seen.page.locator("#cell").is_visible()
+    assert seen.value("() => document.activeElement.closest('section').id") == "all-cells"
     assert "cell=" not in seen.hash
     seen.page.go_back()
     seen.page.wait_for_selector("#cell:visible")
@@ -325,6 +326,37 @@ def test_only_what_differs_is_shown_on_demand(browser, few, make_folder):
     assert seen.texts("#compare output")[0].startswith("1 of 3 cells differ")
     seen.page.locator("#differs").uncheck()
     assert seen.page.locator("#compare tbody tr").count() == 3
+
+
+def test_what_has_no_value_is_compared_with_nothing(browser, few, make_folder):
+    cell = few.cells[1]
+    unknown = cell.privacy.attacks[0].model_copy(update={"auc": Estimate(value=None, note="not resolvable")})
+    privacy = cell.privacy.model_copy(update={"attacks": [unknown, *cell.privacy.attacks[1:]]})
+    cells = [few.cells[0], cell.model_copy(update={"privacy": privacy}), *few.cells[2:]]
+    seen = visit(browser, render(make_folder(few.model_copy(update={"cells": cells}))))
+    text = seen.page.locator("#compare").inner_text()
+    assert "NaN" not in text
+    assert "\u2014" in seen.page.locator("#compare tbody tr").first.inner_text()
+
+
+def test_a_chart_without_data_shows_no_other_cells_numbers(browser, few, make_folder):
+    cells = [few.cells[0], few.cells[1].model_copy(update={"privacy": None}), *few.cells[2:]]
+    seen = visit(browser, render(make_folder(few.model_copy(update={"cells": cells}))), drawn=True)
+    seen.page.locator("[data-numbers=roc] summary").click()
+    assert seen.page.locator("[data-numbers=roc] tbody tr").count() > 5
+    seen.page.select_option("#cell-classes", cells[1].id)
+    seen.page.wait_for_function("() => !document.querySelector('[data-numbers=roc] tbody tr')")
+    assert "Nothing was recorded" in seen.page.locator("[data-chart=roc]").inner_text()
+    assert seen.value("() => document.querySelector('#cell-roc').selectedIndex") == -1
+
+
+@pytest.mark.parametrize("hash_", ["#show.measure=bogus", "#cell=toString", "#show.cell=constructor&baseline=valueOf"])
+def test_a_mistyped_address_falls_back(browser, few, make_folder, hash_):
+    seen = visit(browser, render(make_folder(few)), hash_, drawn=True)
+    assert seen.page.locator("[data-chart=tradeoff] .main-svg").count() > 0
+    assert seen.page.locator("[data-chart=roc] .main-svg").count() > 0
+    assert seen.page.locator("#compare tbody tr").count() == 3
+    assert seen.complaints == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -493,6 +525,19 @@ def test_a_printed_page_has_its_tables_and_no_tools(browser, few, make_folder):
     assert len(seen.page.pdf()) > 50_000
 
 
+def test_paper_is_white_and_the_page_is_as_before(browser, few, make_folder):
+    seen = visit(browser, render(make_folder(few)), drawn=True, color_scheme="dark")
+    ink = "() => getComputedStyle(document.querySelector('[data-chart=tradeoff] .xtitle')).fill"
+    dark = seen.value(ink)
+    seen.page.emulate_media(media="print")
+    assert seen.value("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    seen.value("() => dispatchEvent(new Event('beforeprint'))")
+    assert seen.value(ink) != dark
+    seen.page.emulate_media(media="screen")
+    seen.value("() => dispatchEvent(new Event('afterprint'))")
+    seen.page.wait_for_function(f"() => ({ink})() === {json.dumps(dark)}")
+
+
 def test_a_page_of_a_run_that_lasts_reloads_itself_and_can_be_paused(browser, few, make_folder):
     path = render(make_folder(few), live=Live(done=1, total=4, left=60.0, every=2))
     seen = visit(browser, path, "#model=ghostface")
@@ -500,6 +545,8 @@ def test_a_page_of_a_run_that_lasts_reloads_itself_and_can_be_paused(browser, fe
     seen.value("() => { window.before = true; }")
     seen.page.wait_for_function("() => !window.before && document.documentElement.dataset.ready === 'yes'")
     assert "model=ghostface" in seen.hash
+    seen.value("() => scrollTo(0, 700)")
+    seen.page.wait_for_function("() => !window.before && document.documentElement.dataset.ready === 'yes'")
     seen.page.get_by_role("button", name="Pause").click()
     seen.value("() => { window.before = true; }")
     seen.page.wait_for_timeout(3000)

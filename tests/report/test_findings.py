@@ -1,8 +1,11 @@
 import pytest
+from scipy.special import stdtrit
 
 from fer_audit.report.comparison import direction, effects, side, widened
 from fer_audit.report.findings import findings
-from fer_audit.results import Estimate, Results
+from fer_audit.report.numbers import MINUS, signed
+from fer_audit.report.paired import Difference, PairedDifferences, turned
+from fer_audit.results import Estimate, PairedDifference, Results
 
 
 def around(value, half):
@@ -140,7 +143,7 @@ def test_the_first_findings_are_what_a_reader_must_know(results):
         "Membership leaks",
         "Expressions are recognised",
         "What augmentation does to leakage",
-        "What augmentation does to accuracy: no difference can be shown",
+        "What augmentation does to accuracy",
         "What corrupted labels cost",
     ]
 
@@ -152,14 +155,49 @@ def test_findings_are_short(results, make_results):
 
 
 def test_many_augmentations_are_counted_together():
-    high, low, same = around(0.7, 0.001), around(0.5, 0.001), around(0.6, 0.001)
-    pairs = [(name, low, high) for name in "abcde"] + [("e", same, same), ("e", high, low)]
-    pairs += [(name, same, same) for name in "vwxyz"]
-    text = effects("What it does", "it", pairs, falling="good").text
-    assert "it is lower in 1 of 1 comparison with a; " in text
+    rise, fall, same = (Difference(around(value, 0.001)) for value in (0.2, -0.2, 0.0))
+    pairs = [(name, fall) for name in "abcde"] + [("e", same), ("e", rise), ("a", Difference(around(-0.1, 0.001)))]
+    pairs += [(name, same) for name in "vwxyz"]
+    text = effects("What it does", "it", pairs, "good", signed, " points").text
+    assert f"it is lower in 2 of 2 comparisons with a ({MINUS}20.0 to {MINUS}10.0 points); " in text
+    assert f"lower in 1 of 1 comparison with b ({MINUS}20.0 points); " in text
     assert "lower in 2 and higher in 1 of 4 comparisons with 2 others." in text
     assert " with d" not in text
     assert text.endswith("For 5 others no difference can be shown at this size.")
+
+
+def test_augmentations_are_judged_by_paired_differences_where_there_are_any(results):
+    plain, mixed = (next(c for c in results.cells if c.augmentation == name) for name in ("none", "mixup"))
+    told = around(-0.112, 0.02)
+    pair = PairedDifference(metric="balanced_accuracy", cell=mixed.id, baseline=plain.id, difference=told)
+    wide = with_interval_half(results, 0.4).model_copy(update={"comparisons": [pair]})
+    found = about(wide, "What augmentation does to accuracy")
+    assert f"lower in 1 of 4 comparisons with mixup ({MINUS}11.2 points)" in found.text
+    assert [(id(record), name) for record, name in found.of] == [(id(told), "value")]
+
+
+def test_a_paired_difference_is_turned_with_its_interval(results):
+    one, other = results.cells[:2]
+    told = Estimate(value=0.1, low=0.05, high=0.2)
+    pair = PairedDifference(metric="accuracy", cell=one.id, baseline=other.id, difference=told)
+    paired = PairedDifferences(results.model_copy(update={"comparisons": [pair]}))
+    values = (one.utility.accuracy, other.utility.accuracy)
+    assert paired.of("accuracy", (one, other), values).estimate is told
+    back = paired.of("accuracy", (other, one), values[::-1])
+    assert (back.estimate.value, back.estimate.low, back.estimate.high) == (-0.1, -0.2, -0.05)
+    assert turned(back.estimate) == told
+    apart = paired.of("balanced_accuracy", (one, other), values).estimate
+    assert apart.value == pytest.approx(values[0].value - values[1].value)
+    assert apart.method == "square-and-add, unpaired"
+
+
+def test_intervals_of_few_people_are_widened_by_t():
+    few = Estimate(value=0.1, low=0.0, high=0.2, freedom=9)
+    many = few.model_copy(update={"freedom": 10_000})
+    plain = few.model_copy(update={"freedom": None})
+    assert widened(few, 90)[1] == pytest.approx(0.1 + 0.1 * stdtrit(9, 1 - 0.025 / 90) / stdtrit(9, 0.975))
+    assert widened(few, 90)[1] > widened(many, 90)[1]
+    assert widened(many, 90)[1] == pytest.approx(widened(plain, 90)[1], rel=1e-3)
 
 
 def test_costs_are_compared_as_counts(results):

@@ -289,8 +289,20 @@ def test_warnings_are_said_and_change_no_exit_code(base):
         judged = judge(base, None, [gate.model_copy(update={"level": "warn"})])
         assert exit_code(judged, base) == 0
     assert verdict(judge(base, None, [BREAKING.model_copy(update={"level": "warn"})]), base).title == (
-        "Breaks 1 of 1 gate, as a warning"
+        "Warning: 1 of 1 gate broken"
     )
+
+
+def test_the_headline_says_no_less_than_the_exit_code(base):
+    warned = BREAKING.model_copy(update={"level": "warn"})
+    judged = judge(base, None, [warned, UNKNOWN])
+    assert exit_code(judged, base) == 3
+    assert verdict(judged, base).title == "Inconclusive: 1 of 2 gates can't be judged"
+    assert verdict(judged, base).text.endswith("1 of 2 gates broken as a warning.")
+    undone = base.model_copy(update={"cells": [*base.cells, base.cells[0].model_copy(update={"status": "failed"})]})
+    other = judge(undone, None, [warned.model_copy(update={"metric": "macs", "max": 1.0})])
+    assert exit_code(other, undone) == 3
+    assert verdict(other, undone).title.startswith("Inconclusive: ")
 
 
 def test_a_broken_error_comes_before_a_broken_warning(base):

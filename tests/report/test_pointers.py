@@ -238,7 +238,7 @@ def test_findings_quote_what_stands_where_they_say(traced, documents):
     counts_alone = [finding.title for finding in told if not finding.of]
     assert counts_alone == [
         "What augmentation does to leakage",
-        "What augmentation does to accuracy: no difference can be shown",
+        "What augmentation does to accuracy",
         "What augmentation does to wrong labels learnt by heart",
         "Not all heat maps can be told from random ones",
     ]

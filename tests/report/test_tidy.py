@@ -8,6 +8,15 @@ def parsed(results):
     return list(csv.DictReader(io.StringIO(tidy_csv(results))))
 
 
+def test_text_that_a_spreadsheet_would_run_is_tamed(few):
+    cells = [cell.model_copy(update={"model": '=HYPERLINK("x")', "augmentation": "-1+1"}) for cell in few.cells]
+    rows = list(csv.DictReader(io.StringIO(tidy_csv(few.model_copy(update={"cells": cells})))))
+    assert {row["model"] for row in rows} == {'\'=HYPERLINK("x")'}
+    assert {row["augmentation"] for row in rows} == {"'-1+1"}
+    differences = [float(row["advantage"]) for row in rows]
+    assert differences == [attack.advantage.value for cell in few.cells for attack in cell.privacy.attacks]
+
+
 def test_a_row_per_cell_and_attack(results):
     rows = parsed(results)
     expected = [(cell.id, attack.attack.name) for cell in results.cells for attack in cell.privacy.attacks]

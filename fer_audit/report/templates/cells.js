@@ -2,7 +2,7 @@
 ferAudit.parts.push((data) => {
   "use strict";
   const { tables, cells, reproduction } = data;
-  const { make, get, set, listen, rowOf } = ferAudit;
+  const { make, get, set, listen, rowOf, inside } = ferAudit;
   const section = document.getElementById("cell");
   const body = section.querySelector("[data-cell]");
   const select = document.getElementById("cell-choice");
@@ -14,7 +14,7 @@ ferAudit.parts.push((data) => {
     table.columns.forEach((column, place) => {
       const [text, , note, , , , places] = table.rows[row][place];
       if (text === UNKNOWN || column.title === "Cell") return;
-      const said = make("dd", {}, make("span", {}, text));
+      const said = make("dd", {}, make("span", {}, inside(table.rows[row][place])));
       if (places) said.dataset.p = places;
       if (note) said.append(make("small", {}, note));
       list.append(make("dt", {}, column.title), said);
@@ -58,7 +58,14 @@ ferAudit.parts.push((data) => {
 
   select.append(...cells.map((cell) => make("option", { value: cell.id }, cell.name)));
   select.addEventListener("change", () => set({ cell: select.value, "show.cell": "" }, { newPage: true }));
-  section.querySelector("[data-close]").addEventListener("click", () => set({ cell: "", at: "all-cells" }, { newPage: true }));
+  section.querySelector("[data-close]").addEventListener("click", () => {
+    const line = [...document.querySelectorAll('[data-table="cells"] tbody a')].find((link) => link.hash === `#cell=${encodeURIComponent(get("cell"))}` || decodeURIComponent(link.hash) === `#cell=${get("cell")}`);
+    set({ cell: "", at: "all-cells" }, { newPage: true });
+    const head = document.querySelector("#all-cells h2");
+    if (head) head.tabIndex = -1;
+    (line ?? head)?.focus({ preventScroll: true });
+    document.getElementById("all-cells")?.scrollIntoView();
+  });
   listen((changed) => changed === "cell", () => {
     show();
     if (get("cell")) { section.scrollIntoView(); section.querySelector("h2").focus({ preventScroll: true }); }

@@ -30,14 +30,16 @@ ferAudit.parts.push((data) => {
   };
 
   /* A choice is what the address says of it; the cell that is looked at chooses for all charts of cells. */
-  const chosenOf = (choice) => (choice ? get(`show.${choice}`) || (choice === "cell" ? known(get("cell")) : "") : "");
-  const known = (cell) => (Object.values(charts).some(({ choice, variants }) => choice === "cell" && cell in variants) ? cell : "");
+  const chosenOf = (choice) => (choice ? get(`show.${choice}`) || (choice === "cell" ? get("cell") : "") : "");
+  const offered = (choice, wanted) => Object.values(charts).some((chart) => chart.choice === choice && Object.hasOwn(chart.variants, wanted));
 
   function variantOf(id) {
     const { choice, variants } = charts[id];
     const keys = Object.keys(variants);
     const wanted = chosenOf(choice);
-    return wanted ? variants[wanted] : variants[keys[0]];
+    // What no chart offers is a mistyped address; what only this one lacks was not recorded.
+    if (!offered(choice, wanted)) return variants[keys[0]];
+    return Object.hasOwn(variants, wanted) ? variants[wanted] : undefined;
   }
 
   const isNarrow = (id) => places[id].clientWidth < 520;
@@ -58,7 +60,9 @@ ferAudit.parts.push((data) => {
     const variant = variantOf(id);
     if (!variant) {
       Plotly.purge(place);
-      place.textContent = "Nothing was recorded for this cell.";
+      place.textContent = "Nothing was recorded for this choice.";
+      const open = document.querySelector(`[data-numbers="${CSS.escape(id)}"][open]`);
+      if (open) fill(open);
       return undefined;
     }
     if (!place.querySelector(".main-svg")) place.textContent = "";
@@ -89,7 +93,8 @@ ferAudit.parts.push((data) => {
   const selects = all("[data-choice]");
   const follow = () => selects.forEach((select) => {
     const wanted = chosenOf(select.dataset.choice);
-    if (wanted && [...select.options].some((option) => option.value === wanted)) select.value = wanted;
+    if (!wanted || !offered(select.dataset.choice, wanted)) select.selectedIndex = 0;
+    else select.value = wanted; // shows nothing where these charts don't have it
   });
   selects.forEach((select) => select.addEventListener("change", () => set({ [`show.${select.dataset.choice}`]: select.value })));
   listen((changed) => changed.startsWith("show.") || changed === "cell", () => {
@@ -153,6 +158,19 @@ ferAudit.parts.push((data) => {
   }
   ferAudit.repaint = () => Object.keys(charts).forEach(queue);
   ferAudit.repaint();
+  /* Paper is white. */
+  let darkened = false;
+  addEventListener("beforeprint", () => {
+    darkened = root.dataset.theme === "dark";
+    if (!darkened) return;
+    root.dataset.theme = "light";
+    Object.keys(charts).filter((id) => places[id]).forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    if (!darkened) return;
+    root.dataset.theme = "dark";
+    ferAudit.repaint();
+  });
   if (!waiting.length) root.dataset.drawn = "yes";
   all("[data-numbers]").forEach((details) => details.addEventListener("toggle", () => { if (details.open) fill(details); }));
 });

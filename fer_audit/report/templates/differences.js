@@ -17,26 +17,28 @@ ferAudit.parts.push((data) => {
   const measured = (place) => measures.some(({ key }) => values[key][place]);
   const candidates = cells.map((_, place) => place).filter(measured);
 
-  /* Square-and-add (Zou and Donner 2008) where the pair was not measured on the same rows: never narrower. */
+  /* Square-and-add (Zou and Donner 2008) where the pair was not measured on the same rows: wider than need be where both
+     rise and fall together. */
   function apart([value, low, high, place], [other, otherLow, otherHigh, otherPlace]) {
     const known = ![low, high, otherLow, otherHigh].includes(null);
     const down = known ? Math.hypot(value - low, otherHigh - other) : 0;
     const up = known ? Math.hypot(high - value, other - otherLow) : 0;
     const difference = value - other;
-    return { value: difference, low: known ? difference - down : null, high: known ? difference + up : null, places: `${place} ${MINUS} ${otherPlace}`, paired: false };
+    return { value: difference, low: known ? difference - down : null, high: known ? difference + up : null, places: `${place} ${MINUS} ${otherPlace}`, paired: false, beyond: undefined };
   }
   function difference(key, cell, baseline) {
     const found = paired[key].get(`${cell},${baseline}`);
-    if (found) return { value: found[0], low: found[1], high: found[2], places: found[3], paired: true };
+    if (found) return { value: found[0], low: found[1], high: found[2], places: found[3], paired: true, beyond: found[4] === 1 };
     const turned = paired[key].get(`${baseline},${cell}`);
     const minus = (end) => (end === null ? null : -end);
-    if (turned) return { value: -turned[0], low: minus(turned[2]), high: minus(turned[1]), places: `${MINUS} ${turned[3]}`, paired: true };
+    if (turned) return { value: -turned[0], low: minus(turned[2]), high: minus(turned[1]), places: `${MINUS} ${turned[3]}`, paired: true, beyond: turned[4] === 1 };
     const [one, other] = [values[key][cell], values[key][baseline]];
     return one && other ? apart(one, other) : null;
   }
   /* Beyond 0 even when the interval is widened for the number of comparisons. */
   function differs(found) {
     if (!found || found.low === null) return false;
+    if (found.beyond !== undefined) return found.beyond;
     const low = found.value - stretch * (found.value - found.low);
     const high = found.value + stretch * (found.high - found.value);
     return low > 0 || high < 0;

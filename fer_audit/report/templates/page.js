@@ -18,11 +18,13 @@
 
   /* Where each number stands in the files beside the page. */
   const sources = document.getElementById("sources");
-  sources.addEventListener("click", () => {
-    const shown = sources.getAttribute("aria-pressed") !== "true";
-    sources.setAttribute("aria-pressed", String(shown));
-    root.toggleAttribute("data-sources", shown);
-  });
+  const place = () => {
+    sources.setAttribute("aria-pressed", String(get("sources") === "1"));
+    root.toggleAttribute("data-sources", get("sources") === "1");
+  };
+  sources.addEventListener("click", () => set({ sources: get("sources") === "1" ? "" : "1" }));
+  ferAudit.listen((changed) => changed === "sources", place);
+  place();
 
   /* Links within the page keep what the reader chose. */
   document.addEventListener("click", (event) => {
@@ -72,14 +74,23 @@
       paused = !paused;
       pause.setAttribute("aria-pressed", String(paused));
     });
-    setInterval(() => { if (!paused) location.reload(); }, 1000 * Number(live.dataset.live));
+    const busy = () => document.activeElement?.matches("input, select, details.menu *") || document.querySelector(".menu[open]");
+    setInterval(() => {
+      if (paused || busy()) return;
+      try { sessionStorage.setItem("fer-audit-focus", document.activeElement?.id ?? ""); } catch { /* nothing is kept */ }
+      location.reload();
+    }, 1000 * Number(live.dataset.live));
   }
 
   ferAudit.idle = (task) => ("requestIdleCallback" in window ? requestIdleCallback(task) : setTimeout(task, 200));
   try {
     const data = await ferAudit.data;
     ferAudit.parts.forEach((part) => part(data));
-    if (get("cell")) document.getElementById("cell").scrollIntoView();
+    if (performance.getEntriesByType("navigation")[0]?.type === "reload") { // the browser keeps the place
+      let focused = "";
+      try { focused = sessionStorage.getItem("fer-audit-focus") ?? ""; } catch { /* nothing was kept */ }
+      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    } else if (get("cell")) document.getElementById("cell").scrollIntoView();
     else if (get("at")) document.getElementById(get("at"))?.scrollIntoView();
     root.dataset.ready = "yes";
   } catch (error) {

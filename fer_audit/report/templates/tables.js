@@ -44,7 +44,7 @@ ferAudit.parts.push((data) => {
     entries.forEach((entry, place) => { if (!hidden.has(place)) line.append(entryOf(entry, columns[place].numeric, place === 0, cell)); });
     return line;
   }
-  ferAudit.rowOf = rowOf;
+  Object.assign(ferAudit, { rowOf, inside });
 
   const facets = () => FACETS.map(([key]) => [key, get(key)]).filter(([, value]) => value);
   const keeps = (cell, attack, [key, value]) => {
@@ -135,7 +135,9 @@ ferAudit.parts.push((data) => {
     for (const button of all("[data-download]", within)) {
       button.addEventListener("click", () => download(`${id}.${button.dataset.download}`, WRITERS[button.dataset.download](table, order, hidden())));
     }
-    addEventListener("beforeprint", () => { limit = PRINTED; draw(); });
+    let shown = PAGE;
+    addEventListener("beforeprint", () => { shown = limit; limit = Math.max(limit, PRINTED); draw(); });
+    addEventListener("afterprint", () => { limit = shown; draw(); });
     listen((changed) => changed.startsWith(`${id}.`) || FACETS.some(([name]) => name === changed), update);
     update();
   }
@@ -145,7 +147,7 @@ ferAudit.parts.push((data) => {
   const quoted = (item) => {
     const said = String(item ?? "").replace(/\n/g, "; ");
     // A spreadsheet would run what looks like a formula.
-    const tame = typeof item === "string" && /^[=+\-@\t]/.test(said) ? `'${said}` : said;
+    const tame = typeof item === "string" && /^[=+\-@\t\r]/.test(said) ? `'${said}` : said;
     return /[",;]/.test(tame) ? `"${tame.replace(/"/g, '""')}"` : tame;
   };
   function csv(table, order, gone) {
