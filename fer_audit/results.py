@@ -636,10 +636,13 @@ def _read(path: Path, schema: type[Schema]) -> Schema:
         raise ResultsError(f"can't read {path}: {error.strerror}; run the grid first") from None
     try:
         with uncollected():
-            return schema.model_validate_json(text)
+            found = schema.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ResultsError(
-            f"{path} is not a {schema.__name__} file of schema {SCHEMA_VERSION}: {place}: {first['msg']}"
-        ) from None
+        place = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
+        said = f"{place}: {first['msg']}" if place else first["msg"]
+        raise ResultsError(f"{path} is not a {schema.__name__} file of schema {SCHEMA_VERSION}: {said}") from None
+    version = getattr(found, "schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise ResultsError(f"{path} is of schema {version}, this fer-audit reads schema {SCHEMA_VERSION}; run it again")
+    return found

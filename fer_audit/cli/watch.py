@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,14 @@ class _Watch:
         from fer_audit.report.live import Live
         from fer_audit.report.page import render
 
-        live = Live(len(standing.done), standing.total, self.lookout.seconds_left(standing), self.every)
+        live = Live(
+            done=len(standing.done),
+            total=standing.total,
+            trained=self.lookout.trainings - len(standing.waiting),
+            trainings=self.lookout.trainings,
+            left=self.lookout.seconds_left(standing),
+            every=self.every,
+        )
         self.page.write(standing, self.record, lambda folder: render(folder, live))
 
 
@@ -95,6 +103,7 @@ def _alone(watch: _Watch) -> int:
 
     print(f"live page: {watch.folder / 'report.html'}", flush=True)
     with _stopped_by_signal():
+        _wait_for_a_run(watch)
         try:
             standing = watch.until(lambda: run_ended(watch.folder, watch.record.started))
             before = watch.folder / "run.json"  # of the run that made what was there already
@@ -106,6 +115,19 @@ def _alone(watch: _Watch) -> int:
     undone = sum(cell.status != "done" for cell in cells)
     print(f"{len(cells) - undone} of {len(cells)} cells are done" if undone else f"all {len(cells)} cells are done")
     return _SOME_FAILED if undone else 0
+
+
+def _wait_for_a_run(watch: _Watch) -> None:
+    """A finished report stays as it is, with its failed cells, until a run adds to it."""
+    from fer_audit.results import read_run
+    from fer_audit.runner.live_page import run_ended
+
+    record, first = watch.folder / "run.json", watch.lookout.look()
+    if first.over or not record.exists() or read_run(record).finished is None:
+        return
+    print("a finished report is there, and is kept until a run of this grid goes on; Ctrl-C ends the watch", flush=True)
+    while watch.lookout.look().waiting == first.waiting and not run_ended(watch.folder, watch.record.started):
+        time.sleep(watch.every)
 
 
 def _beside(watch: _Watch, run: int) -> int:

@@ -69,6 +69,8 @@ def tradeoff(of: Source, measure: Measure = "balanced_accuracy", leakage: str = 
     """Accuracy of every attacked cell against its leakage: `auc`, `tpr_at_fpr_0.01` or `tpr_at_fpr_0.001`."""
     results = _results(of)
     known = {one.key: one for one in LEAKAGES}
+    if measure not in TITLES:
+        raise FerAuditError(f"there is no measure {measure!r}: {did_you_mean(measure, TITLES)}")
     if leakage not in known:
         raise FerAuditError(f"there is no leakage {leakage!r}: {did_you_mean(leakage, known)}")
     _cell(results, None, lambda cell: bool(cell.utility and strongest_attack(cell)), "accuracy and an attack")

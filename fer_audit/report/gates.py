@@ -217,7 +217,7 @@ def gates_table(judged: Sequence[Judged]) -> Table:
         Column("Outcome", numeric=False),
         Column("Value", "of the worst cell"),
         Column("Limit", numeric=False),
-        Column("Difference", "from the limit; positive is beyond it"),
+        Column("Difference", "from the limit: beyond it, or to spare"),
         Column("Cells", numeric=False),
         Column("Worst cell", "of those that settle the outcome the one furthest beyond the limit", numeric=False),
     )
@@ -262,7 +262,9 @@ def _difference(gate: Gate, worst: JudgedCell | None) -> Entry:
     of: tuple[Origin, ...] = (*worst.of, (gate, "max")) if gate.max is not None else ((gate, "min"), *worst.of)
     # The limit less a difference can't be written as one number less another.
     told = of if gate.max is not None or len(worst.of) == 1 else ()
-    return Entry(difference_text(gate, worst.difference), worst.difference, of=told)
+    size = difference_text(gate, abs(worst.difference)).removeprefix("+")
+    text = f"{size} {'beyond' if worst.difference > 0 else 'to spare'}" if worst.difference else "none"
+    return Entry(text, worst.difference, of=told)
 
 
 def verdict(judged: Sequence[Judged], results: Results) -> Verdict:
@@ -278,7 +280,8 @@ def verdict(judged: Sequence[Judged], results: Results) -> Verdict:
     unclear, doubtful = _of_level(judged, "inconclusive", "error"), _of_level(judged, "inconclusive", "warn")
     # In the order of `exit_code`, so that the headline never says less than the run's end.
     if broken:
-        return Verdict(f"Breaks {len(broken) + len(warned)} of {of}", broken[0].text, "bad")
+        more = f"; {counted(len(warned), 'warning')}" if warned else ""
+        return Verdict(f"Breaks {len(broken)} of {of}{more}", broken[0].text, "bad")
     beside = f" {len(warned)} of {of} broken as a warning." if warned else ""
     if unclear:
         title = f"Inconclusive: {len(unclear) + len(doubtful)} of {of} can't be judged"

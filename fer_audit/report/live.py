@@ -11,5 +11,7 @@ class Live:
 
     done: int  #: cells that are done
     total: int  #: cells in all
+    trained: int  #: trainings that are done, or have failed
+    trainings: int  #: in all
     left: float | None  #: s to the end, estimated; None where nothing is known of it
     every: int  #: s between reloads

@@ -24,9 +24,10 @@ from fer_audit.report.differences import differences
 from fer_audit.report.explanations import explanations_table
 from fer_audit.report.exposed import exposed_table
 from fer_audit.report.exposure import exposure_table
+from fer_audit.report.finding import Finding
 from fer_audit.report.findings import findings
 from fer_audit.report.galleries import Kind, Shelf, galleries
-from fer_audit.report.gates import gates_table, judge, verdict
+from fer_audit.report.gates import Verdict, gates_table, judge, verdict
 from fer_audit.report.headline import headline
 from fer_audit.report.label_errors import label_errors_table
 from fer_audit.report.live import Live
@@ -49,6 +50,8 @@ _SCRIPTS = {
     "bundle": "vendor/plotly-cartesian.min.js",
     **{name: f"templates/{name}.js" for name in ("start", "charts", "tables", "cells", "differences", "page")},
 }
+
+_NOT_YET = Verdict("Not judged yet", "The run goes on; what is said below is of the cells that are done.", "open")
 
 #: Findings on the first screen; the others are a click away.
 FIRST_FINDINGS = 5
@@ -88,8 +91,9 @@ def page_html(
     made, judged = _tables(results, run, folder), judge(results, run, results.gates)
     compared = differences(results, pointers)
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
-    told = findings(results)
-    undone = _undone(results)
+    told = _told(results, live)
+    undone = [(name, cell) for name, cell in _undone(results) if live is None or cell.status == "failed"]
+    waiting = live is not None and any(cell.status == "missing" for cell in results.cells)
     return template("page.html.j2").render(
         results=results,
         run=run,
@@ -98,8 +102,8 @@ def page_html(
         origin=results.provenance,
         place=lambda entry: pointers.all(entry.of),
         places=lambda finding: ", ".join(filter(None, map(pointers.of, finding.of))),
-        verdict=verdict(judged, results),
-        gates=gates_table(judged),
+        verdict=_NOT_YET if waiting else verdict(judged, results),
+        gates=gates_table([] if waiting else judged),
         headline=headline(results),
         findings=told[:FIRST_FINDINGS],
         more_findings=told[FIRST_FINDINGS:],
@@ -174,6 +178,14 @@ def _privacies(results: Results) -> list[Privacy]:
     return [cell.privacy for cell in results.cells if cell.privacy]
 
 
+def _told(results: Results, live: Live | None) -> list[Finding]:
+    """The findings; while a run lasts, those of the cells that it has come to."""
+    if live is None:
+        return findings(results)
+    reached = [cell for cell in results.cells if cell.status != "missing"]
+    return findings(results.model_copy(update={"cells": reached})) if reached else []
+
+
 def _undone(results: Results) -> list[tuple[str, Cell]]:
     """Cells that failed, and after them those that are missing."""
     seeds = several_seeds(results)
@@ -229,6 +241,7 @@ def template(name: str) -> jinja2.Template:
         short=numbers.short,
         percent=numbers.percent,
         duration=numbers.duration,
+        roughly=numbers.roughly,
         typed=_typed,
     )
     made.globals.update(rows_shown=SHOWN, place=lambda entry: "")

@@ -42,13 +42,16 @@ class LivePage:
         self._folder = folder
         self._started = started
         self._hygiene: Hygiene | None = None
+        self._collected: object = None  # the cells and failures that were collected last
 
     def write(self, standing: Standing, record: RunRecord, render: Render) -> None:
-        """Collects, has the page made with the provenance of `record`, and shows it."""
+        """Collects what is new, has the page made with the provenance of `record`, and shows it."""
         private, quiet = self._folder / PRIVATE, Console(quiet=True)
-        results = collect(self._plan, self._store, standing.failures, private, quiet, self._hygiene)
-        self._hygiene = results.dataset.hygiene
-        write_results(results, private / "results.json")
+        if (standing.done, standing.failures) != self._collected:
+            results = collect(self._plan, self._store, standing.failures, private, quiet, self._hygiene)
+            self._hygiene = results.dataset.hygiene
+            write_results(results, private / "results.json")
+            self._collected = (standing.done, standing.failures)
         write_run(record, private / "run.json")
         self.show(render)
 
@@ -95,13 +98,13 @@ def watched(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Standing:
-    """Writes a page at once, and again when a further cell is done or failed, until all are or the run has `ended`.
+    """Writes a page at once, and again when a training is done or failed, until all are or the run has `ended`.
 
     It looks every few seconds (`every`). Returns what it saw last, of which no page was written.
     """
     shown, rested = None, clock()
     while not ((standing := look()).over or ended()):
-        news = (standing.done, standing.failed)
+        news = (standing.done, standing.failed, len(standing.waiting))
         if news != shown and clock() >= rested:
             began = clock()
             write(standing)

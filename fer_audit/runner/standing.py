@@ -43,6 +43,11 @@ class Lookout:
             for key, training in plan.trainings.items()
         }
 
+    @property
+    def trainings(self) -> int:
+        """How many the plan has in all."""
+        return len(self._manifests)
+
     def look(self) -> Standing:
         """How far the plan is now."""
         there = {key for key, manifests in self._manifests.items() if all(path.is_file() for path in manifests)}

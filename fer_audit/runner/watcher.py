@@ -99,7 +99,7 @@ class Watcher:
 
     def _tell(self, reason: str) -> None:
         self._console.print(
-            f"the live page is not kept up any more ({reason}); the run goes on, and writes the report at its end",
+            f"this run keeps up no live page ({reason}); the run goes on, and writes the report at its end",
             style="yellow",
             markup=False,
             highlight=False,

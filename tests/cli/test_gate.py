@@ -115,7 +115,7 @@ def test_the_gates_of_the_grid_are_judged(gate, small, tmp_path):
     assert lines[1].startswith("WARN         mia_auc at most 0.2; ")
     assert "difference +0." in lines[1]
     assert "by shadow-mia" in lines[1]
-    assert lines[2].startswith("Breaks 1 of 2 gates, as a warning.")
+    assert lines[2].startswith("Warning: 1 of 2 gates broken.")
     assert gate(results=limited(small, Gate(metric="accuracy", min=0.9)))[0] == 1
     # What the command line asks takes the place of what the grid asks.
     assert gate("--min", "accuracy=0.1", results=limited(small, Gate(metric="accuracy", min=0.9)))[0] == 0
@@ -158,7 +158,8 @@ def test_markdown_has_the_verdict_and_the_gates(gate):
     code, printed = gate("--max", "mia_auc=0.1", "--format", "md")
     assert code == 1
     assert printed.startswith("## \u274c fixture: Breaks 1 of 1 gate\n")
-    assert "| mia\\_auc | at most 0.1 |" in printed
+    assert "| mia\\_auc | broken | 0.789 (" in printed
+    assert "| at most 0.1 | 0.689 beyond | 0 of 4 keep it |" in printed
 
 
 def test_names_in_brackets_are_no_markup_of_the_terminal(gate, small):

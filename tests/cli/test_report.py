@@ -138,3 +138,13 @@ def test_bad_input_is_one_sentence_and_exit_code_2(folder, arguments, said, tmp_
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert said in error
+
+
+def test_results_of_another_schema_are_refused(folder, capsys):
+    results = folder / "results.json"
+    results.write_text(results.read_text().replace('"schema_version": 2', '"schema_version": 99'))
+    assert main(["report", str(folder)]) == 2
+    assert "is of schema 99, this fer-audit reads schema 2" in capsys.readouterr().err
+    results.write_text("{")
+    assert main(["report", str(folder)]) == 2
+    assert ": :" not in capsys.readouterr().err

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fer_audit.cli.main import main
+from fer_audit.cli.watch import _wait_for_a_run
 from fer_audit.grid import read_grid
 from fer_audit.plan import make_plan
+from fer_audit.results import RunRecord, write_run
+from fer_audit.runner.standing import Standing
 from fer_audit.store import Store
 
 GRID = """
@@ -223,7 +227,7 @@ def test_a_killed_watch_does_not_harm_the_run(finished, tmp_path):
     os.kill(watch, signal.SIGKILL)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
-    assert output.count("the live page is not kept up any more (its process ended with status -9)") == 1
+    assert output.count("this run keeps up no live page (its process ended with status -9)") == 1
     assert not study.is_live()
     assert study.files() == finished.files()
 
@@ -259,3 +263,23 @@ def test_a_watch_that_is_stopped_leaves_a_page_that_reloads_no_longer(tmp_path, 
     assert not study.is_live()
     assert study.statuses() == ["missing"] * 2
     assert not (study.report / ".live").exists()
+
+
+def test_a_finished_report_is_kept_until_a_run_goes_on(tmp_path, capsys):
+    finished = RunRecord(started="2030-01-01T00:00:00+00:00", finished="2030-01-01T01:00:00+00:00")
+    write_run(finished, tmp_path / "run.json")
+    looks = [("one", "two")] * 4 + [("two",)] * 9
+    standings = []
+
+    def look():
+        standings.append(Standing(2, frozenset(), frozenset(), {}, looks[len(standings)]))
+        return standings[-1]
+
+    opened, lookout = RunRecord(started="2030-01-02T00:00:00+00:00"), SimpleNamespace(look=look)
+    _wait_for_a_run(SimpleNamespace(folder=tmp_path, lookout=lookout, record=opened, every=0))
+    assert len(standings) == 5
+    assert "a finished report is there" in capsys.readouterr().out
+    (tmp_path / "run.json").unlink()
+    _wait_for_a_run(SimpleNamespace(folder=tmp_path, lookout=lookout, record=opened, every=0))
+    assert len(standings) == 6
+    assert not capsys.readouterr().out

@@ -539,9 +539,10 @@ def test_paper_is_white_and_the_page_is_as_before(browser, few, make_folder):
 
 
 def test_a_page_of_a_run_that_lasts_reloads_itself_and_can_be_paused(browser, few, make_folder):
-    path = render(make_folder(few), live=Live(done=1, total=4, left=60.0, every=2))
+    path = render(make_folder(few), live=Live(done=1, total=4, trained=5, trainings=20, left=57.4, every=2))
     seen = visit(browser, path, "#model=ghostface")
-    assert "1 of 4 cells done" in seen.page.locator("[data-live]").inner_text()
+    told = seen.page.locator("[data-live]").inner_text().replace(THIN, " ")
+    assert "5 of 20 trainings and 1 of 4 cells done, about 58 s left" in told
     seen.value("() => { window.before = true; }")
     seen.page.wait_for_function("() => !window.before && document.documentElement.dataset.ready === 'yes'")
     assert "model=ghostface" in seen.hash
@@ -551,6 +552,7 @@ def test_a_page_of_a_run_that_lasts_reloads_itself_and_can_be_paused(browser, fe
     seen.value("() => { window.before = true; }")
     seen.page.wait_for_timeout(3000)
     assert seen.value("() => window.before") is True
+    assert "reloads itself" not in seen.page.locator("[data-live]").inner_text()
     render(path.parent)
     assert visit(browser, path).page.locator("[data-live]").count() == 0
 

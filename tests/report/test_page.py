@@ -8,9 +8,10 @@ import pytest
 from plotly.offline import get_plotlyjs_version
 
 from fer_audit.report import page
+from fer_audit.report.live import Live
 from fer_audit.report.page import render
 from fer_audit.report.payload import unpacked
-from fer_audit.results import Cell, Explanation, GalleryRow, Tile
+from fer_audit.results import Cell, Explanation, GalleryRow, Gate, Tile
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -243,6 +244,25 @@ def test_failed_and_missing_cells_are_shown(few, make_folder):
     assert 'id="failures"' in text
     assert "2 of 4" in text
     assert first.id not in payload(text)["roc"]["variants"]
+
+
+def test_a_run_that_lasts_alarms_nobody(few, make_folder, unmeasured):
+    to_come = [
+        cell.model_copy(update=unmeasured | {"status": "missing", "error": "not trained yet"}) for cell in few.cells
+    ]
+    gates = [Gate(metric="mia_auc", max=0.6)]
+    live = Live(done=0, total=4, trained=1, trainings=20, left=None, every=5)
+    nothing = few.model_copy(update={"cells": to_come, "gates": gates, "noise_curves": [], "galleries": []})
+    text = render(make_folder(nothing), live).read_text(encoding="utf-8")
+    assert "Not judged yet" in text
+    assert 'id="failures"' not in text
+    assert "The grid is not complete" not in text
+    assert "No membership attack was run, so" not in text.partition('id="all-cells"')[0]
+    broken = to_come[0].model_copy(update={"status": "failed", "error": "it broke"})
+    some = nothing.model_copy(update={"cells": [broken, few.cells[1], *to_come[2:]]})
+    text = render(make_folder(some), live).read_text(encoding="utf-8")
+    assert text.count('<article class="card failure">') == 1
+    assert "1 failed and 0 are missing of 2 cells" in text
 
 
 def test_whole_grid_failed(few, make_folder, unmeasured):

@@ -119,7 +119,7 @@ def test_its_death_is_told_once(beside, code, reason):
             watcher.check()
         watcher.stop()
     assert " ".join(beside.output.getvalue().split()) == (
-        f"the live page is not kept up any more ({reason}); the run goes on, and writes the report at its end"
+        f"this run keeps up no live page ({reason}); the run goes on, and writes the report at its end"
     )
 
 

@@ -42,6 +42,7 @@ ferAudit.parts.push((data) => {
     return Object.hasOwn(variants, wanted) ? variants[wanted] : undefined;
   }
 
+  let printing = false;
   const isNarrow = (id) => places[id].clientWidth < 520;
   const untitled = (traces) => traces.map(({ legendgrouptitle, ...trace }) => trace);
 
@@ -52,7 +53,8 @@ ferAudit.parts.push((data) => {
       if (layout.legend?.orientation === "v") layout.legend = above;
       layout.margin = { ...layout.margin, l: 44, r: 6 };
     }
-    return { ...layout, template: template(), autosize: true };
+    const size = printing ? { autosize: false, width: 640, height: layout.height ?? 380 } : { autosize: true };
+    return { ...layout, template: template(), ...size };
   }
 
   function draw(id) {
@@ -158,17 +160,17 @@ ferAudit.parts.push((data) => {
   }
   ferAudit.repaint = () => Object.keys(charts).forEach(queue);
   ferAudit.repaint();
-  /* Paper is white. */
-  let darkened = false;
+  /* Paper is white, and has a width of its own. */
+  let theme = "";
   addEventListener("beforeprint", () => {
-    darkened = root.dataset.theme === "dark";
-    if (!darkened) return;
+    theme = root.dataset.theme;
     root.dataset.theme = "light";
+    printing = true;
     Object.keys(charts).filter((id) => places[id]).forEach(draw);
   });
   addEventListener("afterprint", () => {
-    if (!darkened) return;
-    root.dataset.theme = "dark";
+    root.dataset.theme = theme;
+    printing = false;
     ferAudit.repaint();
   });
   if (!waiting.length) root.dataset.drawn = "yes";

@@ -43,8 +43,14 @@ ferAudit.parts.push((data) => {
     const high = found.value + stretch * (found.high - found.value);
     return low > 0 || high < 0;
   }
+  /* Halves go to the even digit, as everywhere on the page. */
+  const fixed = (value, digits) => {
+    const scaled = value * 10 ** digits;
+    const below = Math.floor(scaled);
+    return (scaled - below === 0.5 ? (below + (below % 2 === 0 ? 0 : 1)) / 10 ** digits : value).toFixed(digits);
+  };
   const written = (value, unit) => {
-    const said = unit === "points" ? (100 * value).toFixed(1) : value.toFixed(3);
+    const said = unit === "points" ? fixed(100 * value, 1) : fixed(value, 3);
     return `${value > 0 && Number(said) ? "+" : ""}${said}`.replace("-", MINUS);
   };
   function entry(found, unit) {

@@ -72,7 +72,8 @@
     let paused = false;
     pause.addEventListener("click", () => {
       paused = !paused;
-      pause.setAttribute("aria-pressed", String(paused));
+      pause.textContent = paused ? "Go on reloading" : "Pause";
+      live.querySelector("[data-pace]").hidden = paused;
     });
     const busy = () => document.activeElement?.matches("input, select, details.menu *") || document.querySelector(".menu[open]");
     setInterval(() => {

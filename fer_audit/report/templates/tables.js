@@ -103,7 +103,7 @@ ferAudit.parts.push((data) => {
       const lines = order.slice(0, limit).map((row) => rowOf(table.rows[row], table.columns, gone, cells[table.cells[row]]?.id));
       place.tBodies[0].replaceChildren(...lines);
       const total = table.rows.length;
-      const left = order.length === total ? `${total.toLocaleString("en")} rows` : `${order.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
+      const left = !order.length ? "no row matches" : order.length === total ? `${total.toLocaleString("en")} rows` : `${order.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
       const by = table.cells.some((cell) => cell >= 0) ? facets().map(([name, value]) => `${name} ${value}`).join(", ") : "";
       output.textContent = by ? `${left}, only ${by}` : left;
       more.hidden = order.length <= limit;
@@ -199,6 +199,7 @@ ferAudit.parts.push((data) => {
     clear.addEventListener("click", () => set(Object.fromEntries([...FACETS.map(([name]) => [name, ""]), ["cells.q", ""]])));
     const link = make("button", { type: "button", className: "plain" }, "Copy link to this view");
     link.addEventListener("click", async () => {
+      set({ at: "all-cells" });
       try {
         await navigator.clipboard.writeText(location.href);
         link.textContent = "Copied";
