@@ -141,6 +141,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(folder, arguments, said, tmp_
 
 
 def test_results_of_another_schema_are_refused(folder, capsys):
+    folder = folder("a")
     results = folder / "results.json"
     results.write_text(results.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     assert main(["report", str(folder)]) == 2
