@@ -232,7 +232,7 @@ def _row(one: Judged) -> tuple[Entry, ...]:
     about = ["certain"] if gate.certain else []
     limit = Entry(limit_text(gate), limit_of(gate), of=((gate, "max" if gate.max is not None else "min"),))
     return (
-        words(gate.metric, "\n".join(filter(None, [METRICS[gate.metric].words, *about, where_text(gate)]))),
+        words(gate.metric, "; ".join(filter(None, [METRICS[gate.metric].words, *about, where_text(gate)]))),
         Entry(one.word, sort=one.word, tone="open" if one.word == "warning" else _TONES[one.outcome]),
         _value(gate, worst),
         limit,
