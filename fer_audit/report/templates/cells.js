@@ -2,7 +2,7 @@
 ferAudit.parts.push((data) => {
   "use strict";
   const { tables, cells, reproduction } = data;
-  const { make, get, set, listen, rowOf, inside } = ferAudit;
+  const { all, make, get, set, listen, rowOf, inside } = ferAudit;
   const section = document.getElementById("cell");
   const body = section.querySelector("[data-cell]");
   const select = document.getElementById("cell-choice");
@@ -59,7 +59,8 @@ ferAudit.parts.push((data) => {
   select.append(...cells.map((cell) => make("option", { value: cell.id }, cell.name)));
   select.addEventListener("change", () => set({ cell: select.value, "show.cell": "" }, { newPage: true }));
   section.querySelector("[data-close]").addEventListener("click", () => {
-    const line = [...document.querySelectorAll('[data-table="cells"] tbody a')].find((link) => link.hash === `#cell=${encodeURIComponent(get("cell"))}` || decodeURIComponent(link.hash) === `#cell=${get("cell")}`);
+    const leads = (link) => new URLSearchParams(link.hash.slice(1)).get("cell") === get("cell");
+    const line = all('[data-table="cells"] tbody a').find(leads);
     set({ cell: "", at: "all-cells" }, { newPage: true });
     const head = document.querySelector("#all-cells h2");
     if (head) head.tabIndex = -1;
