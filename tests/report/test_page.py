@@ -255,6 +255,7 @@ def test_a_run_that_lasts_alarms_nobody(few, make_folder, unmeasured):
     nothing = few.model_copy(update={"cells": to_come, "gates": gates, "noise_curves": [], "galleries": []})
     text = render(make_folder(nothing), live).read_text(encoding="utf-8")
     assert "Not judged yet" in text
+    assert "Nothing yet: no cell is done." in text
     assert 'id="failures"' not in text
     assert "The grid is not complete" not in text
     assert "No membership attack was run, so" not in text.partition('id="all-cells"')[0]
