@@ -113,7 +113,7 @@ def _limit(side: str, text: str, certain: bool) -> dict[str, Any]:
     except ValueError:
         limit = math.nan
     if not math.isfinite(limit):
-        raise FerAuditError(f"--{side}: expected METRIC=VALUE, such as mia_auc=0.6, received {text!r}")
+        raise FerAuditError(f"--{side}: expected METRIC=NUMBER, such as mia_auc=0.6, received {text!r}")
     try:
         check_limit(known_metric(metric), limit)
         if certain:

@@ -37,9 +37,10 @@ def execute(options: argparse.Namespace) -> int:
         return _compare(one, other, options.out)
     if options.format == "md":
         return _summarise(options.folder)
+    from fer_audit.report.finished_run import run_folder
     from fer_audit.report.page import render
 
-    folder = options.folder.parent if options.folder.is_file() else options.folder
+    folder = run_folder(options.folder)
     print(f"report: {render(folder)}")
     return 0
 

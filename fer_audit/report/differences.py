@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from fer_audit.report.comparison import side, stretched
 from fer_audit.report.naming import attack_name
+from fer_audit.report.paired import named
 from fer_audit.report.pointers import Pointers
 from fer_audit.results import AttackResult, Cell, Estimate, PluginRecord, Results
 
@@ -114,7 +115,7 @@ def _auc(key: str) -> Callable[[Cell], Estimate | None]:
 
 
 def _key(metric: str, attack: PluginRecord | None) -> str:
-    return metric if attack is None else f"{metric} {attack.name} {attack.params or ''}".strip()
+    return f"{metric} {named(attack)}".strip()
 
 
 def _numbers(estimate: Estimate, pointers: Pointers) -> list[Any]:

@@ -18,11 +18,15 @@ class FinishedRun:
     record: RunRecord | None  #: None where there is no run.json beside the results
 
 
+def run_folder(path: Path) -> Path:
+    """The folder of a run, given as it is or as its results.json; raises ResultsError for another file."""
+    if path.is_file() and path.name != "results.json":
+        raise ResultsError(f"expected the results.json of a finished run, or its folder; received the file {path}")
+    return path.parent if path.is_file() else path
+
+
 def read_finished(path: Path) -> FinishedRun:
     """The run in a folder, or of a results.json; raises ResultsError."""
-    file = path / "results.json" if path.is_dir() or path.suffix != ".json" else path
-    record = file.with_name("run.json")
-    try:
-        return FinishedRun(file.parent, read_results(file), read_run(record) if record.exists() else None)
-    except UnicodeDecodeError:
-        raise ResultsError(f"{file} is not a text file; expected the results.json of a finished run") from None
+    folder = run_folder(path)
+    record = folder / "run.json"
+    return FinishedRun(folder, read_results(folder / "results.json"), read_run(record) if record.exists() else None)

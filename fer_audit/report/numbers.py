@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from fer_audit.results import Estimate, Results
@@ -94,14 +93,6 @@ def duration(seconds: float) -> str:
         return f"{minutes}{THIN}min {rest}{THIN}s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}{THIN}h {minutes}{THIN}min"
-
-
-def roughly(seconds: float) -> str:
-    """A time span as one estimates it."""
-    if seconds < 90:
-        return f"{max(1, math.ceil(seconds))}{THIN}s"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes}{THIN}min" if minutes < 90 else f"{minutes // 60}{THIN}h {minutes % 60:02d}{THIN}min"
 
 
 def interval(estimate: Estimate, form: Form = percent) -> str:

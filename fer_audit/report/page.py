@@ -13,6 +13,7 @@ from typing import get_args
 import jinja2
 from markupsafe import Markup, escape
 
+from fer_audit import timespan
 from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
 from fer_audit.report.adversarial import adversarial_table
@@ -241,7 +242,7 @@ def template(name: str) -> jinja2.Template:
         short=numbers.short,
         percent=numbers.percent,
         duration=numbers.duration,
-        roughly=numbers.roughly,
+        roughly=timespan.duration,
         typed=_typed,
     )
     made.globals.update(rows_shown=SHOWN, place=lambda entry: "")

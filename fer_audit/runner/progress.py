@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fer_audit.runner.engines.local import Event, Failed, Finished, Started, Stepped
+from fer_audit.timespan import duration
 
 SecondsLeft = Callable[[], float]
 
@@ -29,14 +29,6 @@ class RunProgress(Protocol):
 def progress_for(console: Console, total: int) -> RunProgress:
     """Bars where `console` is a terminal, plain lines where it is a file or a pipe."""
     return TerminalProgress(console, total) if console.is_terminal else PlainProgress(console, total)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words short enough for a line: `8 s`, `3 min`, `2 h 05 min`."""
-    if seconds < 90:
-        return f"{max(1, math.ceil(seconds))} s"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class TerminalProgress:

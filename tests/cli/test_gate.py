@@ -78,7 +78,10 @@ def test_exit_codes(gate, arguments, code, word):
     [
         ([], "has no `gates:`; write one on the command line, such as --max mia_auc=0.6"),
         (["--max", "mia_auk=1"], "--max: unknown metric 'mia_auk': did you mean 'mia_auc'?"),
-        (["--min", "accuracy"], "--min: expected METRIC=VALUE, such as mia_auc=0.6, received 'accuracy'"),
+        (
+            ["--min", "accuracy"],
+            "--min: expected METRIC=NUMBER, such as mia_auc=0.6, received 'accuracy'",
+        ),
         (["--min", "accuracy=high"], "received 'accuracy=high'"),
         (["--max", "mce=inf"], "received 'mce=inf'"),
         (["--max", "mce=nan"], "received 'mce=nan'"),

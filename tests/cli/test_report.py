@@ -149,3 +149,15 @@ def test_results_of_another_schema_are_refused(folder, capsys):
     results.write_text("{")
     assert main(["report", str(folder)]) == 2
     assert ": :" not in capsys.readouterr().err
+
+
+def test_another_file_than_the_results_is_refused_and_kept(folder, capsys):
+    run = folder("a")
+    page = run / "run.json"
+    before = page.read_text()
+    for command in (["report", str(page)], ["gate", str(page), "--max", "accuracy=1"]):
+        assert main(command) == 2
+        assert capsys.readouterr().err.startswith(
+            "fer-audit: expected the results.json of a finished run, or its folder; received the file "
+        )
+    assert page.read_text() == before

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from fer_audit.runner.engines.local import Failed, Finished, Started, Stepped
-from fer_audit.runner.progress import PlainProgress, TerminalProgress, duration, progress_for
+from fer_audit.runner.progress import PlainProgress, TerminalProgress, progress_for
+from fer_audit.timespan import duration
 
 
 def load_training():
