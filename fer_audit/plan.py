@@ -27,7 +27,9 @@ from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
 from fer_audit.measures_section import Measures
 from fer_audit.models.model import Model
-from fer_audit.plugins import Plugin, Registry, content_key, module_digest, package_digest
+from fer_audit.plugins import Plugin, content_key
+from fer_audit.registry import Registry
+from fer_audit.sources import module_digest, package_digest
 from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
 from fer_audit.store import ArtefactName, Store, array_digest
 

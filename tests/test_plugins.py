@@ -3,7 +3,9 @@
 import pytest
 
 from fer_audit.errors import PluginError
-from fer_audit.plugins import KINDS, Registry, content_key, source_digest
+from fer_audit.plugins import KINDS, content_key
+from fer_audit.registry import Registry
+from fer_audit.sources import source_digest
 
 MINE = '''
 from fer_audit.augmentations.augmentation import Augmentation

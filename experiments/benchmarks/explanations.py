@@ -20,7 +20,7 @@ from figures.worker import WORKER_ENVIRONMENT
 from side import interleaved, run
 from table import Measured, heading, note, ratio, show
 
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.training.worker import _prepare_tensorflow as prepare_as_worker
 
 MODELS, SIZES, CLASSES = ("ghostface", "mini-xception"), (48, 96), 7

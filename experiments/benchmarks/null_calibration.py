@@ -29,7 +29,7 @@ from table import heading, note, show
 
 from fer_audit.attacks import Signals, audit, create
 from fer_audit.metrics import epsilon, intervals, membership
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.results import AttackResult, Estimate, Roc
 
 MODELS, PEOPLE, ROWS_EACH, POPULATION, QUERIES, CLASSES, EPOCHS = 6, 100, 5, 100, 2, 3, 6

@@ -7,7 +7,7 @@ from typing import Any, cast
 from fer_audit.attacks.audit import audit
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.attacks.signals import Signals
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 __all__ = ["MembershipAttack", "Signals", "audit", "create"]
 

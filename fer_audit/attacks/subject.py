@@ -9,7 +9,7 @@ from pydantic import Field
 
 from fer_audit.attacks.membership_attack import AttackParameters, Floats, MembershipAttack, Needs, TargetView
 from fer_audit.errors import PluginError, SignalsError
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 
 class Subject(MembershipAttack):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fer_audit.cli.options import add_reports
+from fer_audit.cli.options import add_plugins, add_reports, plugin_folders
 from fer_audit.cli.references import parse_reference, split_references
 from fer_audit.errors import FerAuditError, PluginError, SignalsError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fer_audit.attacks.audit import Audited
     from fer_audit.attacks.membership_attack import MembershipAttack
     from fer_audit.grid import PluginRef
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
     from fer_audit.results import AttackResult, Estimate
     from fer_audit.runner.signals import SignalsAudit
 
@@ -46,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="such as loss-threshold,'shadow-mia(classifier=random-forest)' (default: all whose needs are met)",
     )
-    parser.add_argument(
-        "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
-    )
+    add_plugins(parser)
     parser.add_argument("--name", metavar="NAME", help="of the report (default: the file's name)")
     parser.add_argument("--targets", type=_targets, metavar="0,1,...", help="models to audit (default: each in turn)")
     parser.add_argument(
@@ -71,11 +69,11 @@ def execute(options: argparse.Namespace) -> int:
     """Attacks, prints a table and writes the report; 0 when every attack is done, 3 when some failed."""
     from rich.console import Console
 
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
 
     began, started = time.perf_counter(), datetime.now(UTC)
     console = Console(highlight=False)
-    registry, audit = Registry.load(options.plugins), _audit(options)
+    registry, audit = Registry.load(plugin_folders(options)), _audit(options)
     folder = options.reports / audit.name
     _check_folder(folder)
     attacks, left_out = _chosen(options.attacks, registry, audit)

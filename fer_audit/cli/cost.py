@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fer_audit.cli.claim import Claim, claim_json, parse_claim, show_claim, structured_claim
+from fer_audit.cli.options import add_plugins, plugin_folders
 from fer_audit.cli.references import parse_reference
 from fer_audit.errors import FerAuditError
 
@@ -29,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="a model, such as ghostface or 'name(param=value)'")
     parser.add_argument("--size", type=int, default=224, metavar="PX", help="pixels a side of an image (default: 224)")
     parser.add_argument("--classes", type=int, default=7, metavar="N", help="classes to tell apart (default: 7)")
-    parser.add_argument(
-        "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
-    )
+    add_plugins(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything, each layer too, to FILE")
     parser.add_argument("--layers", action="store_true", help="show every layer, of every model")
     parser.add_argument("--no-latency", action="store_true", help="do not measure speed")
@@ -47,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     claim = _asked_claim(options)
-    models = _models(_references(options, claim), options.plugins)
+    models = _models(_references(options, claim), plugin_folders(options))
     console = Console(highlight=False)
     device, costs = _measured(models, options, console, speed=claim is None and not options.no_latency)
     finding = None
@@ -97,7 +96,7 @@ def _references(options: argparse.Namespace, claim: Claim | None) -> Sequence[tu
 
 
 def _models(references: Sequence[tuple[str, str]], folders: Sequence[Path]) -> Sequence[tuple[str, Model]]:
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
 
     refs = [parse_reference(item, place) for item, place in references]
     registry = Registry.load(folders)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from fer_audit.cli.options import add_reports, add_store
+from fer_audit.cli.options import add_plugins, add_reports, add_store, plugin_folders
 from fer_audit.cli.references import parse_reference
 from fer_audit.errors import GridError
 
@@ -49,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", type=int, metavar="PX", help=f"of the images (default: the grid's, or {_DEFAULT_SIZE})"
     )
     parser.add_argument("--images", action="store_true", help="put photographs of people into the page")
-    parser.add_argument(
-        "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
-    )
+    add_plugins(parser)
     add_store(parser)
     add_reports(parser, "<name>")
 
@@ -63,7 +61,7 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.data.cached import load_through
     from fer_audit.data.hygiene import check_hygiene
     from fer_audit.data.splits import membership_matrix
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
     from fer_audit.report.data_page import render_data
     from fer_audit.results import DataReport, write_data
     from fer_audit.runner.dataset import attribute_counts, image_sizes, summarised, write_class_sheets
@@ -116,7 +114,7 @@ def _subject(options: argparse.Namespace) -> _Subject:
             name=grid.name,
             dataset=grid.dataset,
             base=file.base,
-            plugins=[*file.plugin_folders, *options.plugins],
+            plugins=[*file.plugin_folders, *plugin_folders(options)],
             size=options.size or grid.training.image_size,
             models=grid.privacy.references if grid.attacks.membership else 0,
             seeds=grid.seeds,
@@ -124,7 +122,7 @@ def _subject(options: argparse.Namespace) -> _Subject:
         )
     ref = parse_reference(options.subject, "DATASET")
     size = options.size or _DEFAULT_SIZE
-    return _Subject(ref.name, ref, Path(), options.plugins, size, _MODELS, (0,), options.images)
+    return _Subject(ref.name, ref, Path(), plugin_folders(options), size, _MODELS, (0,), options.images)
 
 
 def _show(report: DataReport, console: Console) -> None:

@@ -151,7 +151,7 @@ def _memory() -> Check:
 def _grid(path: Path) -> Iterator[Check]:
     from fer_audit.data.listed import ListedDataset
     from fer_audit.grid import read_grid
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
 
     try:
         file = read_grid(path)

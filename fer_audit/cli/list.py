@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fer_audit.cli.options import add_plugins, plugin_folders
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,22 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, measures, ..."
     )
-    parser.add_argument(
-        "--plugins", type=Path, action="append", default=[], metavar="DIR", help="a folder of plug-ins (repeatable)"
-    )
+    add_plugins(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Prints name, first line of the docstring, and every parameter with type and default."""
     from rich.console import Console
 
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
 
     if options.kind == "measures":
         _show_measures(Console(highlight=False))
         return 0
     kinds = _kinds(options.kind)
-    registry = Registry.load(options.plugins)
+    registry = Registry.load(plugin_folders(options))
+    registry.load_packages()
     console = Console(highlight=False)
     for kind in kinds:
         console.print(f"{kind}s", style="bold", markup=False)

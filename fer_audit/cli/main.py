@@ -22,6 +22,9 @@ COMMANDS = {
     "report": "write the report again from finished results",
     "gate": "judge finished results by limits, for scripts and CI",
     "list": "show the plug-ins and their parameters",
+    "new": "write a plug-in of your own to start from, with its test",
+    "check": "check that a plug-in is right, not only that it runs",
+    "schema": "print the JSON Schema of grids, for editors",
     "store": "show, check and prune what finished runs have kept",
 }
 

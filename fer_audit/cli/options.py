@@ -13,6 +13,28 @@ def add_grid(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("grid", type=Path, metavar="GRID", help="the grid, such as experiments/grid.yaml")
 
 
+#: Folders of plug-ins that are read where they are there and no other is named.
+_PLUGIN_FOLDERS = (Path("experiments/plugins"), Path("plugins"))
+
+
+def add_plugins(parser: argparse.ArgumentParser) -> None:
+    """Folders of plug-ins, for commands that read no grid."""
+    parser.add_argument(
+        "--plugins",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder of plug-ins (repeatable; default: experiments/plugins and plugins, where they are there)",
+    )
+
+
+def plugin_folders(options: argparse.Namespace) -> list[Path]:
+    """The folders that were named, or the usual ones that are there."""
+    if options.plugins is not None:
+        return list(options.plugins)
+    return [folder for folder in _PLUGIN_FOLDERS if folder.is_dir()]
+
+
 def add_cells(parser: argparse.ArgumentParser, extra: str = "") -> None:
     """Which cells of the grid; `extra` says what else follows from choosing some."""
     parser.add_argument(

@@ -94,7 +94,7 @@ def _listing(source: str) -> Listing:
     from fer_audit.cli.references import parse_reference
     from fer_audit.data.listed import ListedDataset
     from fer_audit.grid import PluginRef
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
 
     path = Path(source)
     if path.is_dir():

@@ -17,10 +17,11 @@ from fer_audit.attacks.records import Records
 from fer_audit.attacks.signals import Signals
 from fer_audit.data.dataset import FaceData
 from fer_audit.metrics.accuracy import mean_accuracy
-from fer_audit.plugins import content_key, package_digest
+from fer_audit.plugins import content_key
 from fer_audit.results import SCHEMA_VERSION as RESULTS_SCHEMA
 from fer_audit.results import AttackResult, Privacy
 from fer_audit.runner.exposed import most_exposed
+from fer_audit.sources import package_digest
 from fer_audit.specs import TrainingJob
 from fer_audit.store import ArtefactName, Store, array_digest
 

@@ -28,7 +28,9 @@ from fer_audit.data.cached import open_cached
 from fer_audit.data.dataset import FaceData
 from fer_audit.errors import FerAuditError, StoreError
 from fer_audit.models.model import Model
-from fer_audit.plugins import Plugin, Registry, source_digest
+from fer_audit.plugins import Plugin
+from fer_audit.registry import Registry
+from fer_audit.sources import source_digest
 from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingJob, TrainingSpec
 from fer_audit.store import ArtefactName, Store
 from fer_audit.training.stopwatch import Stopwatch

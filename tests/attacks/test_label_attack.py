@@ -9,7 +9,8 @@ import pytest
 
 from fer_audit.attacks.label_attack import Corruption, LabelAttack, LabelContext
 from fer_audit.errors import PluginError
-from fer_audit.plugins import Registry, parameter_table
+from fer_audit.plugins import parameter_table
+from fer_audit.registry import Registry
 
 LABELS = np.array([0, 0, 1, 1])
 

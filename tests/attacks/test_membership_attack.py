@@ -13,7 +13,7 @@ from fer_audit.attacks.membership_attack import Needs
 from fer_audit.attacks.target_view import TargetView
 from fer_audit.errors import PluginError, SignalsError
 from fer_audit.metrics.membership import auc
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 #: One row an attack: name and parameters. A new attack is a new row.
 ATTACKS: list[tuple[str, dict[str, Any]]] = [

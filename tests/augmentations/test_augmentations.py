@@ -5,7 +5,7 @@ import pytest
 
 from fer_audit.augmentations.augmentation import Augmentation
 from fer_audit.errors import PluginError
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 NAMES = Registry.load().names("augmentation")
 #: Parameters at which each augmentation changes nothing.

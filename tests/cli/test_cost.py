@@ -213,7 +213,7 @@ def test_what_can_not_be_saved_has_no_file_size(tmp_path):
 
 
 def test_what_the_store_keeps_is_a_cost_of_the_results(tmp_path):
-    from fer_audit.plugins import Registry
+    from fer_audit.registry import Registry
     from fer_audit.results import Cost
     from fer_audit.specs import PluginIdentity, ProgramSpec, cost_key
     from fer_audit.store import Store

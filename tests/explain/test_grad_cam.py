@@ -14,7 +14,7 @@ from fer_audit.explain.localisation import heat_inside
 from fer_audit.explain.random_maps import random_maps
 from fer_audit.explain.row_measures import class_probabilities
 from fer_audit.explain.upsampling import upsampled
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.training.fused_batch_norm import fuse_batch_norms
 from fer_audit.training.trimmed_convolution import trim_convolutions
 

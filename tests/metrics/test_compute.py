@@ -12,7 +12,7 @@ import pytest
 
 from fer_audit.errors import PluginError
 from fer_audit.metrics.compute import ComputeCount, count, fvcore, layers, measure_speed
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.training.profiler import profile
 
 L = keras.layers

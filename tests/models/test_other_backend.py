@@ -14,7 +14,7 @@ pytest.importorskip("jax", reason="jax is not installed; pip install '.[dev]' br
 SCRIPT = """
 import json, sys
 import keras, numpy as np
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 registry = Registry.load([])
 images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype("float32")

@@ -13,7 +13,7 @@ import pytest
 
 from fer_audit.errors import PluginError
 from fer_audit.metrics.compute import ComputeCount, count
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 REGISTRY = Registry.load()
 MODELS = REGISTRY.names("model")

@@ -9,7 +9,7 @@ import pytest
 
 from fer_audit.augmentations.imgaug_import import imgaug_augmenters
 from fer_audit.errors import FerAuditError
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.robustness.corruptions import KINDS, SEVERITIES, corrupt
 
 SIZES = (48, 96)

@@ -12,7 +12,7 @@ from rich.console import Console
 from fer_audit.errors import GridError
 from fer_audit.grid import read_grid
 from fer_audit.plan import make_plan
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.robustness.adversarial import AdversarialError
 from fer_audit.robustness.corruptions import corrupt
 from fer_audit.runner.collect import collect

@@ -7,7 +7,7 @@ import yaml
 from fer_audit.errors import StoreError
 from fer_audit.grid import read_grid
 from fer_audit.plan import make_plan
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.store import Store
 from fer_audit.training.worker import Worker
 

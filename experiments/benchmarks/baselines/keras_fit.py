@@ -14,7 +14,7 @@ from settings import BATCH, CLASSES, LEARNING_RATE, WEIGHT_DECAY
 from side import spawned_at, tell
 
 from baselines.ghostface_keras import ghostface as as_source_reads
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 
 def trainings(count: int, rows: int, size: int, epochs: int) -> dict[str, Any]:

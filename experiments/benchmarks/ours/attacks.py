@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fer_audit.attacks import Signals, create
 from fer_audit.attacks.target_view import TargetView
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 
 CLASSES, EPOCHS = 7, 10
 

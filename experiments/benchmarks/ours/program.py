@@ -11,7 +11,7 @@ from settings import BATCH, LEARNING_RATE
 from side import spawned_at
 
 from fer_audit.models.model import Model
-from fer_audit.plugins import Registry
+from fer_audit.registry import Registry
 from fer_audit.specs import ProgramSpec
 from fer_audit.training.program import Program
 from fer_audit.training.worker import _prepare_tensorflow as prepare_as_worker

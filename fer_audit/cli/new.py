@@ -1,0 +1,14 @@
+"""`fer-audit new`."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `new`."""
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Nothing yet."""
+    return 0

@@ -1,0 +1,127 @@
+"""A check on a plug-in, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fer_audit.errors import FerAuditError
+from fer_audit.plugins import Plugin
+from fer_audit.sources import FOLDER_MODULE
+
+
+class CheckFailed(AssertionError):  # noqa: N818 - it reads as what pytest shows
+    """What a plug-in does that it must not, in one sentence."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - nothing went wrong
+    """Why a check has nothing to check on a plug-in, in one sentence."""
+
+
+def require(condition: bool, reason: str) -> None:
+    """Raises CheckFailed with `reason` unless `condition` holds."""
+    if not condition:
+        raise CheckFailed(reason)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A plug-in that is checked: its class, and the parameters that it is checked with."""
+
+    cls: type[Plugin]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """One of `plugins.KINDS`."""
+        return self.cls.kind
+
+    @property
+    def label(self) -> str:
+        """Name and parameters, as a grid's results show them."""
+        if not self.params:
+            return self.cls.address()
+        return f"{self.cls.address()}({', '.join(f'{key}={value}' for key, value in sorted(self.params.items()))})"
+
+    @property
+    def file(self) -> Path:
+        """The file that defines the class."""
+        return Path(inspect.getfile(self.cls))
+
+    @property
+    def folders(self) -> list[Path]:
+        """The plug-in folders that a registry needs to know the class; none for built-in and installed ones."""
+        return [self.file.parent] if self.cls.__module__.startswith(FOLDER_MODULE) else []
+
+    def make(self, **changes: Any) -> Any:
+        """A fresh plug-in with the parameters, some of them changed; raises PluginError."""
+        return self.cls(**{**self.params, **changes})
+
+    def place(self) -> str:
+        """`file:line` of the method that the author wrote, or else of the class."""
+        for name in _AUTHORS_METHODS.get(self.kind, ()):
+            method = vars(self.cls).get(name)
+            if method is not None:
+                return f"{self.file}:{inspect.getsourcelines(method)[1]}"
+        return f"{self.file}:{inspect.getsourcelines(self.cls)[1]}"
+
+
+#: The method that an author writes, for each kind of plug-in.
+_AUTHORS_METHODS: Mapping[str, tuple[str, ...]] = {
+    "membership-attack": ("infer",),
+    "label-attack": ("corrupt",),
+    "augmentation": ("apply",),
+    "model": ("build",),
+    "dataset": ("read", "found", "listing"),
+}
+
+#: A rule returns what it measured in a few words, or nothing; it raises CheckFailed or NotApplicable.
+Rule = Callable[[Subject], str | None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule and the plug-in that it is applied to; the first line of the rule's docstring says what must hold."""
+
+    rule: Rule
+    subject: Subject
+
+    @property
+    def name(self) -> str:
+        """What `expected_failures` and `--skip` call it."""
+        return self.rule.__name__
+
+    @property
+    def about(self) -> str:
+        """What must hold, in one sentence."""
+        return (inspect.getdoc(self.rule) or "").partition("\n")[0]
+
+    @property
+    def advice(self) -> str:
+        """Where to look when it does not hold, in one line."""
+        return " ".join((inspect.getdoc(self.rule) or "").partition("\n")[2].split())
+
+    def __call__(self) -> str:
+        """What was measured, in a few words; raises CheckFailed, also where the plug-in raises, or NotApplicable."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # numbers are judged by what comes out of them
+                return self.rule(self.subject) or ""
+        except (CheckFailed, NotApplicable):
+            raise
+        except FerAuditError as error:
+            raise CheckFailed(str(error)) from error
+        except (Exception, SystemExit) as error:
+            raise CheckFailed(self._raised(error)) from error
+
+    def _raised(self, error: BaseException) -> str:
+        """What was raised, and where in the plug-in's own file, if it was there."""
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename) == self.subject.file]
+        frame = (own or list(frames))[-1]
+        return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

@@ -1,0 +1,76 @@
+"""Finding the plug-ins to check: by name, by file or by folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_audit.errors import PluginError, did_you_mean
+from fer_audit.plugins import KINDS, Plugin
+from fer_audit.registry import Registry
+from fer_audit.testing.check import Subject
+
+
+def load_subjects(
+    path: Path, *, kinds: Iterable[str] = tuple(KINDS), params: Mapping[str, Any] | None = None
+) -> list[Subject]:
+    """The plug-ins of some kinds in a file, or in a folder of files; raises PluginError where there is none."""
+    folder = path if path.is_dir() else path.parent
+    if not path.exists():
+        raise PluginError(f"can't check {path}: there is no such file or folder")
+    registry = Registry.load([folder])
+    inside = [folder.resolve() if path.is_dir() else path.resolve()]
+    for broken in registry.broken:
+        if _lies_in(broken.path, inside):
+            raise PluginError(f"can't check {path}: {broken}")
+    found = [cls for kind in kinds for cls in _classes(registry, kind) if _lies_in(Path(_file(cls)), inside)]
+    if not found:
+        raise PluginError(
+            f"{path} holds no plug-in of the kind {' or '.join(kinds)}; expected a class with a `name` that derives "
+            "from one of fer-audit's contracts"
+        )
+    return [Subject(cls, dict(params or {})) for cls in found]
+
+
+def load_subject(
+    name: str, *, kinds: Sequence[str], folders: Iterable[Path] = (), params: Mapping[str, Any] | None = None
+) -> Subject:
+    """The plug-in called `name` of one of `kinds`; raises PluginError with the nearest name."""
+    registry = Registry.load(folders)
+    known = sorted({each for kind in kinds for each in registry.names(kind)})
+    for kind in kinds:
+        if name in registry.classes[kind] or len(kinds) == 1:
+            return Subject(registry.get(kind, name), dict(params or {}))
+    if "/" in name:
+        return _of_package(registry, name, kinds, params)
+    for kind in kinds:
+        if any(name in broken.names for broken in registry.broken):
+            registry.get(kind, name)  # raises with the reason
+    raise PluginError(f"unknown {' or '.join(kinds)} {name!r}: {did_you_mean(name, known)}")
+
+
+def _of_package(registry: Registry, name: str, kinds: Sequence[str], params: Mapping[str, Any] | None) -> Subject:
+    """A plug-in of an installed package; of several kinds with that name the first."""
+    error: PluginError | None = None
+    for kind in kinds:
+        try:
+            return Subject(registry.get(kind, name), dict(params or {}))
+        except PluginError as refused:
+            error = error or refused
+    raise error or PluginError(f"unknown plug-in {name!r}")
+
+
+def _classes(registry: Registry, kind: str) -> list[type[Plugin]]:
+    return [registry.classes[kind][name] for name in registry.names(kind)]
+
+
+def _file(cls: type[Plugin]) -> str:
+    import inspect
+
+    return inspect.getfile(cls)
+
+
+def _lies_in(file: Path, places: Iterable[Path]) -> bool:
+    file = file.resolve()
+    return any(file == place or place in file.parents for place in places)

@@ -1,0 +1,79 @@
+"""Signals that are drawn, not measured, so that what is true of them is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_audit.attacks.signals import Signals
+
+Floats = npt.NDArray[np.float64]
+
+#: Rows of one subject.
+_TOGETHER = 5
+#: Epochs of the loss trace.
+_EPOCHS = 6
+
+
+def toy_signals(
+    seed: int = 0,
+    *,
+    models: int = 6,
+    rows: int = 300,
+    leak: float = 0.0,
+    confidence: float = 2.0,
+    spread: float = 2.0,
+    queries: int = 1,
+    classes: int = 3,
+    population: int = 100,
+) -> Signals:
+    """Signals of models in complementary pairs, where rows differ in difficulty and subjects share noise in a model.
+
+    The logit of the label is normal around `confidence` with deviation `spread`, and members gain `leak`; with a leak
+    of 0 nothing that the models say tells members from non-members. The population is like the rows, without members.
+    Losses fall over six epochs towards where they end.
+
+    Args:
+        seed: of everything.
+        models: M, targets and references alike.
+        rows: N, rounded down to whole subjects of five rows.
+        leak: logits that membership adds to the label.
+        confidence: mean logit of the label.
+        spread: deviation of the label's logit over rows.
+        queries: Q, whose answers differ by noise.
+        classes: C.
+        population: Z, likewise rounded down; 0 for none.
+    """
+    rng = np.random.default_rng(seed)
+    people, extra = rows // _TOGETHER, population // _TOGETHER
+    subjects = np.repeat(np.arange(people + extra), _TOGETHER)
+    labels = rng.integers(0, classes, len(subjects))
+    keep = np.zeros((models, len(labels)), np.bool_)
+    pool, outside = slice(_TOGETHER * people), slice(_TOGETHER * people, None)
+    for pair in range(0, models, 2):
+        half = np.zeros(people, np.bool_)
+        half[rng.permutation(people)[: people // 2]] = True
+        keep[pair : pair + 2, pool] = np.array([half, ~half])[: models - pair, subjects[pool]]
+    shape = (models, len(labels), queries, classes)
+    logits = rng.normal(0, 1, (1, len(labels), 1, classes)) + rng.normal(0, 0.7, shape)
+    own = confidence + rng.normal(0, spread, len(labels)) + rng.normal(0, 0.5, (models, people + extra))[:, subjects]
+    logits[:, np.arange(len(labels)), :, labels] += (own + leak * keep).T[:, :, None]
+    logits = logits.astype(np.float32)
+    return Signals(
+        logits[:, pool],
+        keep[:, pool],
+        labels[pool],
+        subjects[pool],
+        logits[:, outside] if population else None,
+        labels[outside] if population else None,
+        _trace(logits[:, pool, 0], labels[pool], rng),
+    )
+
+
+def _trace(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    """Losses (M, N, E) that end where those of `logits` (M, N, C) are; the lower they end, the higher they start."""
+    from scipy.special import log_softmax
+
+    loss = -log_softmax(logits.astype(np.float64), axis=2)[:, np.arange(len(labels)), labels]
+    noise = rng.normal(0, 0.1, (*loss.shape, _EPOCHS))
+    return np.asarray(loss[:, :, None] + noise + np.linspace(2, 0, _EPOCHS) * np.exp(-loss[:, :, None]), np.float64)
