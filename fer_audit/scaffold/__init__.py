@@ -1,0 +1,1 @@
+"""What `fer-audit new` writes: working plug-ins to start from, with their tests."""
