@@ -30,6 +30,15 @@ KINDS: Mapping[str, str] = {
 }
 
 
+def kinds_called(word: str) -> list[str]:
+    """The kinds that a word of a user stands for: `models`, `attack`, `label-attacks`, ...; raises PluginError."""
+    singular = word.removesuffix("s")
+    found = [kind for kind in KINDS if kind == singular or kind.endswith(f"-{singular}")]
+    if not found:
+        raise PluginError(f"unknown kind of plug-in {word!r}: {did_you_mean(singular, [*KINDS, 'attack'])}")
+    return found
+
+
 class Parameters(BaseModel):
     """Parameters of a plug-in: declared once, they are the YAML, the documentation, the cache key and the repr."""
 

@@ -117,11 +117,11 @@ class Check:
         except FerAuditError as error:
             raise CheckFailed(str(error)) from error
         except (Exception, SystemExit) as error:
-            raise CheckFailed(self._raised(error)) from error
+            raise CheckFailed(raised(error, self.subject.file)) from error
 
-    def _raised(self, error: BaseException) -> str:
-        """What was raised, and where in the plug-in's own file, if it was there."""
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename) == self.subject.file]
-        frame = (own or list(frames))[-1]
-        return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+
+def raised(error: BaseException, file: Path) -> str:
+    """What was raised, and where in `file`, or else where it was."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    frame = ([each for each in frames if Path(each.filename) == file] or frames)[-1]
+    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

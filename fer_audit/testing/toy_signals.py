@@ -9,8 +9,6 @@ from fer_audit.attacks.signals import Signals
 
 Floats = npt.NDArray[np.float64]
 
-#: Rows of one subject.
-_TOGETHER = 5
 #: Epochs of the loss trace.
 _EPOCHS = 6
 
@@ -26,6 +24,7 @@ def toy_signals(
     queries: int = 1,
     classes: int = 3,
     population: int = 100,
+    together: int = 5,
 ) -> Signals:
     """Signals of models in complementary pairs, where rows differ in difficulty and subjects share noise in a model.
 
@@ -36,20 +35,21 @@ def toy_signals(
     Args:
         seed: of everything.
         models: M, targets and references alike.
-        rows: N, rounded down to whole subjects of five rows.
+        rows: N, rounded down to whole subjects.
         leak: logits that membership adds to the label.
         confidence: mean logit of the label.
         spread: deviation of the label's logit over rows.
         queries: Q, whose answers differ by noise.
         classes: C.
         population: Z, likewise rounded down; 0 for none.
+        together: rows of one subject, who is a member with all of them or with none.
     """
     rng = np.random.default_rng(seed)
-    people, extra = rows // _TOGETHER, population // _TOGETHER
-    subjects = np.repeat(np.arange(people + extra), _TOGETHER)
+    people, extra = rows // together, population // together
+    subjects = np.repeat(np.arange(people + extra), together)
     labels = rng.integers(0, classes, len(subjects))
     keep = np.zeros((models, len(labels)), np.bool_)
-    pool, outside = slice(_TOGETHER * people), slice(_TOGETHER * people, None)
+    pool, outside = slice(together * people), slice(together * people, None)
     for pair in range(0, models, 2):
         half = np.zeros(people, np.bool_)
         half[rng.permutation(people)[: people // 2]] = True
