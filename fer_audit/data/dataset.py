@@ -150,6 +150,15 @@ class Dataset(Plugin):
         """Every file that `read` reads; none where the rows are drawn."""
         return []
 
+    @classmethod
+    def example(cls, folder: Path) -> dict[str, Any] | None:
+        """Writes a tiny dataset of this layout into `folder` and returns the parameters that read it; None: no need to.
+
+        For the conformance kit, which loads it with `folder` as base: a few people or images of every class, whatever
+        they show. Paths in the parameters are best relative to `folder`. None is for datasets that their defaults make.
+        """
+        return None
+
     def _check(self, data: FaceData, size: int) -> None:
         for split in ("pool", "test", "population"):
             rows: Rows = getattr(data, split)
