@@ -1,4 +1,4 @@
-.PHONY: setup run test check example clean
+.PHONY: setup run test check example schema clean
 
 setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
@@ -10,7 +10,7 @@ run: setup
 	.venv/bin/fer-audit run experiments/grid.yaml
 
 test: setup
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses 2 --dist loadfile
 
 check: setup
 	.venv/bin/ruff check .
@@ -21,6 +21,9 @@ check: setup
 example: setup
 	.venv/bin/fer-audit report reports/example
 	.venv/bin/python experiments/first_screen.py reports/example
+
+schema: setup
+	.venv/bin/fer-audit schema --built-in > experiments/grid.schema.json
 
 clean:
 	rm -rf .venv .fer-audit

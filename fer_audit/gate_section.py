@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fer_audit.errors import did_you_mean
 from fer_audit.section import MisplacedError, Section, as_list
@@ -87,13 +87,21 @@ def _labels(value: Any) -> Any:
     return ["none" if item is None else item for item in as_list(value)]
 
 
+#: One label or several, of augmentations or of label attacks.
+Labels = Annotated[tuple[str, ...], BeforeValidator(_labels, str | None | tuple[str | None, ...])]
+
+
 class Where(Section):
     """Which cells a gate is about: those with one of the values in each field that is set."""
 
-    model: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ()
-    augmentation: Annotated[tuple[str, ...], BeforeValidator(_labels)] = ()
-    labels: Annotated[tuple[str, ...], BeforeValidator(_labels)] = ()
-    seed: Annotated[tuple[int, ...], BeforeValidator(as_list)] = ()
+    model: Annotated[tuple[str, ...], BeforeValidator(as_list, str | tuple[str, ...])] = Field(
+        (), description="as it stands in the grid, with its parameters: `mini-xception(l2=0.1)`; one or a list"
+    )
+    augmentation: Labels = Field((), description="such as `none`, `mixup` or `randaug(m=6, n=1)+mixup`; one or a list")
+    labels: Labels = Field((), description="the label attack, such as `none` or `symmetric(rate=0.3)`; one or a list")
+    seed: Annotated[tuple[int, ...], BeforeValidator(as_list, int | tuple[int, ...])] = Field(
+        (), description="one or a list"
+    )
 
     @property
     def named(self) -> dict[str, list[str]]:
@@ -104,12 +112,12 @@ class Where(Section):
 class GateSection(Section):
     """A limit that cells must keep."""
 
-    metric: Annotated[str, AfterValidator(known_metric)]
-    max: float | None = None
-    min: float | None = None
-    level: Literal["error", "warn"] = "error"  #: whether breaking it fails the run, or is only said
-    certain: bool = False  #: whether whole intervals must keep the limit, not values alone
-    where: Where = Where()
+    metric: Annotated[str, AfterValidator(known_metric)] = Field(description="what is limited")
+    max: float | None = Field(None, description="the most that it may be; either this or `min`")
+    min: float | None = Field(None, description="the least that it may be; either this or `max`")
+    level: Literal["error", "warn"] = Field("error", description="whether breaking it fails the run, or is only said")
+    certain: bool = Field(False, description="whether whole intervals must keep the limit, not values alone")
+    where: Where = Field(Where(), description="which cells it is about; all where left out")
 
     @model_validator(mode="after")
     def _one_limit(self) -> GateSection:

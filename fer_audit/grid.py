@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from fer_audit.errors import GridError, did_you_mean
 from fer_audit.gate_section import METRICS, GateSection, Where, check_where
 from fer_audit.measures_section import MEASURES, Measures
-from fer_audit.section import MisplacedError, Section, as_list
+from fer_audit.section import ONCE, MisplacedError, Section, as_list
 
 NONE = "none"
 
@@ -21,8 +21,8 @@ NONE = "none"
 class PluginRef(Section):
     """A plug-in as the grid names it: `randaug`, or `{name: randaug, params: {m: 5}}`."""
 
-    name: str = Field(min_length=1)
-    params: dict[str, Any] = Field(default_factory=dict)
+    name: str = Field(min_length=1, description="the plug-in")
+    params: dict[str, Any] = Field(default_factory=dict, description="its parameters; those left out have defaults")
 
     @property
     def label(self) -> str:
@@ -60,28 +60,39 @@ def chain_label(chain: tuple[PluginRef, ...]) -> str:
 class Attacks(Section):
     """Attacks before training (on labels) and after it (on membership)."""
 
-    labels: tuple[Ref, ...] = (PluginRef(name=NONE),)
-    membership: tuple[Ref, ...] = ()
+    labels: tuple[Ref, ...] = Field(
+        (PluginRef(name=NONE),),
+        description="before training: how the labels of the train split are corrupted; the test split is never touched",
+    )
+    membership: tuple[Ref, ...] = Field(
+        (), description="after training: what tells from a model's answers which images it was trained on"
+    )
 
 
 class Optimizer(Section):
     """How weights are updated."""
 
-    name: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)  #: decoupled, as in AdamW; ignored by adam and sgd
-    momentum: float = Field(0.9, ge=0, lt=1)  #: of sgd
-    clip_norm: float | None = Field(None, gt=0)  #: greatest length of the gradient of all weights together
-    schedule: Literal["constant", "cosine"] = "cosine"
+    name: Literal["adamw", "adam", "sgd"] = Field("adamw", description="the rule by which weights are updated")
+    learning_rate: float = Field(1e-3, gt=0, description="at the first step")
+    weight_decay: float = Field(1e-4, ge=0, description="of adamw, decoupled; adam and sgd ignore it")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    clip_norm: float | None = Field(
+        None,
+        gt=0,
+        description="greatest length of the gradient of all weights together; null: gradients are not clipped",
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="of the learning rate: constant, or half a cosine down to zero"
+    )
 
 
 class Training(Section):
     """The recipe that every training of the grid follows."""
 
-    image_size: int = Field(48, ge=16, le=512)
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(32, ge=2)
-    optimizer: Optimizer = Optimizer()
+    image_size: int = Field(48, ge=16, le=512, description="pixels a side; images are resized to it")
+    epochs: int = Field(20, ge=1, description="times that every row is trained on")
+    batch_size: int = Field(32, ge=2, description="rows of a step")
+    optimizer: Optimizer = Field(Optimizer(), description="how weights are updated")
 
 
 #: Names of `fer_audit.training.queries.QUERIES`, which can't be imported here: training lies above the grid.
@@ -91,9 +102,22 @@ Query = Literal["identity", "flip", "up", "down", "left", "right"]
 class Privacy(Section):
     """How membership is measured."""
 
-    references: int = Field(6, ge=4)
-    queries: tuple[Query, ...] = Field(("identity",), min_length=1)
-    loss_trace: bool = False  #: keep the loss of every pool row after every epoch, for attacks that need it or not
+    references: int = Field(
+        6,
+        ge=4,
+        description="models of a cell that are trained on halves of the pool, in complementary pairs; an even number",
+        json_schema_extra={"multipleOf": 2},
+    )
+    queries: tuple[Query, ...] = Field(
+        ("identity",),
+        min_length=1,
+        description="what models are asked about: the image as it is (identity), its mirror image (flip), and/or the "
+        "image moved a little (up, down, left, right)",
+        json_schema_extra=ONCE,
+    )
+    loss_trace: bool = Field(
+        False, description="keep the loss of every pool row after every epoch, also where no attack needs it"
+    )
 
     @model_validator(mode="after")
     def _asked_once(self) -> Privacy:
@@ -114,7 +138,9 @@ class Privacy(Section):
 class Resources(Section):
     """What the run may use; nothing here changes a result."""
 
-    workers: int | Literal["auto"] = "auto"
+    workers: Annotated[int, Field(json_schema_extra={"minimum": 1})] | Literal["auto"] = Field(
+        "auto", description="processes, one core each; auto is one for every core"
+    )
 
     @model_validator(mode="after")
     def _positive(self) -> Resources:
@@ -123,22 +149,48 @@ class Resources(Section):
         return self
 
 
+#: The pattern of a name for editors, whose `\w` knows no letters beyond ASCII.
+_NAME_OF_EDITORS = r"^([^\s!-/:-@\[-\^`{-~][^\s!-,/:-@\[-\^`{-~]*)?$"
+
+
 class Grid(Section):
     """A study: every model with every augmentation, label attack and seed, attacked by every membership attack."""
 
-    name: str = Field("", pattern=r"^(\w[\w.-]*)?$")
-    dataset: Ref
-    models: tuple[Ref, ...] = Field(min_length=1)
-    augmentations: tuple[Chain, ...] = ((),)
-    attacks: Attacks = Attacks()
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0,), min_length=1)
-    training: Training = Training()
-    privacy: Privacy = Privacy()
-    measures: Measures = Measures()
-    gates: tuple[GateSection, ...] = ()
-    resources: Resources = Resources()
-    plugins: tuple[str, ...] = ()
-    include_images: bool = False
+    name: str = Field(
+        "",
+        pattern=r"^(\w[\w.-]*)?$",
+        description="the name of the report's folder, reports/<name>; left out, it is the name of this file",
+        json_schema_extra={"pattern": _NAME_OF_EDITORS},
+    )
+    dataset: Ref = Field(description="where the faces come from; `fer-audit list datasets` shows all")
+    models: tuple[Ref, ...] = Field(
+        min_length=1, description="what is trained; `fer-audit list models` shows all", json_schema_extra=ONCE
+    )
+    augmentations: tuple[Chain, ...] = Field(
+        ((),),
+        description="applied to the training batches; a list inside the list is applied one after another",
+        json_schema_extra=ONCE,
+    )
+    attacks: Attacks = Field(Attacks(), description="on labels before training, and on membership after it")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,),
+        min_length=1,
+        description="each repeats the whole grid with other weights, other halves and other corrupted rows",
+        json_schema_extra=ONCE,
+    )
+    training: Training = Field(Training(), description="the recipe of every training")
+    privacy: Privacy = Field(Privacy(), description="how membership is measured")
+    measures: Measures = Field(
+        Measures(), description="what else is measured: `true`, or parameters; `fer-audit list measures` shows all"
+    )
+    gates: tuple[GateSection, ...] = Field(
+        (), description="limits that every cell must keep, or those that `where` names; breaking one ends with code 1"
+    )
+    resources: Resources = Field(Resources(), description="what the run may use; changes no result")
+    plugins: tuple[str, ...] = Field((), description="folders with your own plug-ins, relative to this file")
+    include_images: bool = Field(
+        False, description="show images of real people in the report? Drawn faces are always shown"
+    )
 
     @model_validator(mode="after")
     def _no_repeats(self) -> Grid:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from fer_audit.section import Section, refuse_twice
+from fer_audit.section import ONCE, Section, refuse_twice
 
 
 def _switched(value: Any) -> Any:
@@ -49,11 +49,17 @@ Severity = Annotated[int, Field(ge=1, le=5)]
 class Corruptions(Section):
     """Accuracy on corrupted test images."""
 
-    kinds: tuple[CorruptionKind, ...] = Field(get_args(CorruptionKind), min_length=1)
-    severities: tuple[Severity, ...] = Field((1, 2, 3, 4, 5), min_length=1)
-    baseline: str | None = None  #: label of the model that errors are relative to; None for the first of the grid
-    rows: int | None = Field(None, ge=1)  #: of the test split, drawn at random; None for all
-    seed: int = Field(0, ge=0)
+    kinds: tuple[CorruptionKind, ...] = Field(
+        get_args(CorruptionKind), min_length=1, description="of corruption; all by default", json_schema_extra=ONCE
+    )
+    severities: tuple[Severity, ...] = Field(
+        (1, 2, 3, 4, 5), min_length=1, description="1 (mild) to 5 (severe)", json_schema_extra=ONCE
+    )
+    baseline: str | None = Field(
+        None, description="the model that errors are relative to, as it stands in the grid; null: the first one"
+    )
+    rows: int | None = Field(None, ge=1, description="of the test split, drawn at random; null: all")
+    seed: int = Field(0, ge=0, description="of the rows and of everything that is drawn on them")
 
     @model_validator(mode="after")
     def _once(self) -> Corruptions:
@@ -69,10 +75,15 @@ _LEAST_EPSILON = 0.25
 class Adversarial(Section):
     """Accuracy on test images that were changed to be misread."""
 
-    epsilons: tuple[Annotated[float, Field(gt=0, le=255)], ...] = Field((1.0, 2.0, 4.0, 8.0), min_length=1)
-    steps: int = Field(10, ge=1)  #: of PGD
-    rows: int = Field(200, ge=1)  #: of the test split, drawn at random
-    seed: int = Field(0, ge=0)
+    epsilons: tuple[Annotated[float, Field(gt=0, le=255)], ...] = Field(
+        (1.0, 2.0, 4.0, 8.0),
+        min_length=1,
+        description="greatest change of a pixel by FGSM and PGD, in grey levels of 0..255",
+        json_schema_extra={**ONCE, "contains": {"minimum": _LEAST_EPSILON}},
+    )
+    steps: int = Field(10, ge=1, description="of PGD")
+    rows: int = Field(200, ge=1, description="of the test split, drawn at random")
+    seed: int = Field(0, ge=0, description="of the rows and of the random starts of PGD")
 
     @model_validator(mode="after")
     def _once(self) -> Adversarial:
@@ -92,18 +103,20 @@ class Adversarial(Section):
 class BatchInvariance(Section):
     """Whether an answer depends on what else is in the batch."""
 
-    rows: int = Field(128, ge=2)
-    seed: int = Field(0, ge=0)
+    rows: int = Field(128, ge=2, description="of the test split, drawn at random")
+    seed: int = Field(0, ge=0, description="of the rows and of what they share a batch with")
 
 
 class Explanations(Section):
     """Heat maps of the utility model, and what they are worth."""
 
-    #: whose map is explained, of all models or of each by its label; None for the last one of at least 7x7
-    layer: str | dict[str, str] | None = None
-    rows: int = Field(64, ge=1)
-    steps: int = Field(16, ge=2)  #: in which pixels are deleted and inserted
-    seed: int = Field(0, ge=0)
+    layer: str | dict[str, str] | None = Field(
+        None,
+        description="whose map is explained, of all models, or {model: layer}; null: the last one of at least 7x7",
+    )
+    rows: int = Field(64, ge=1, description="of the test split, drawn at random")
+    steps: int = Field(16, ge=2, description="in which pixels are deleted and inserted")
+    seed: int = Field(0, ge=0, description="of the rows and of what is drawn for comparison")
 
 
 class Memorisation(Section):

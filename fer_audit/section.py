@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class Section(BaseModel):
@@ -20,6 +20,10 @@ class MisplacedError(ValueError):
     def __init__(self, message: str, *location: int | str) -> None:
         super().__init__(message)
         self.location = location
+
+
+#: What the JSON Schema of a list says whose values `refuse_twice`, or its section, would refuse.
+ONCE: Final[dict[str, JsonValue]] = {"uniqueItems": True}
 
 
 def refuse_twice(field: str, values: Sequence[Any]) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_audit.cli.options import add_plugins, plugin_folders
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from fer_audit.plugins import Plugin
+    from fer_audit.registry import Registry
+
+#: Columns that further lines of what is too long for a line are set in by.
+_HANG = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +27,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, measures, ..."
     )
     add_plugins(parser)
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of what may stand in a grid for them"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints name, first line of the docstring, and every parameter with type and default."""
+    """Prints name, first line of the docstring, and every parameter with type and default; or their JSON Schema."""
     from rich.console import Console
 
     from fer_audit.registry import Registry
 
     if options.kind == "measures":
-        _show_measures(Console(highlight=False))
-        return 0
+        return _measures(as_schema=options.schema)
     kinds = _kinds(options.kind)
     registry = Registry.load(plugin_folders(options))
     registry.load_packages()
+    if options.schema:
+        return _schema(registry, kinds)
     console = Console(highlight=False)
     for kind in kinds:
-        console.print(f"{kind}s", style="bold", markup=False)
-        for name in registry.names(kind):
-            _show(registry.get(kind, name), console)
+        _show_kind(registry, kind, console)
     for broken in registry.broken:
         console.print(f"not loaded: {broken}", style="red", markup=False, soft_wrap=True)
     return 0
@@ -55,41 +63,86 @@ def _kinds(asked: str | None) -> list[str]:
     word = asked.removesuffix("s")
     found = [kind for kind in KINDS if kind == word or kind.endswith(f"-{word}")]
     if not found:
-        raise PluginError(f"unknown kind of plug-in {asked!r}: {did_you_mean(word, [*KINDS, 'attack'])}")
+        raise PluginError(f"unknown kind of plug-in {asked!r}: {did_you_mean(word, [*KINDS, 'attack', 'measures'])}")
     return found
 
 
-def _show_measures(console: Console) -> None:
+def _schema(registry: Registry, kinds: list[str]) -> int:
+    from fer_audit.cli.schema import print_schema
+    from fer_audit.grid_schema import kinds_schema
+
+    print_schema(kinds_schema(registry, kinds), registry)
+    return 0
+
+
+def _measures(*, as_schema: bool) -> int:
     """The measures of a grid with their parameters, which are no plug-ins."""
+    from rich.console import Console
+
+    from fer_audit.cli.schema import print_schema
+    from fer_audit.grid_schema import DRAFT, measures_schema
+    from fer_audit.registry import Registry
+
+    if as_schema:
+        print_schema({"$schema": DRAFT, **measures_schema()}, Registry())
+    else:
+        _show_measures(Console(highlight=False))
+    return 0
+
+
+def _show_measures(console: Console) -> None:
+    from fer_audit.grid_schema import summary
     from fer_audit.measures_section import MEASURES
 
     console.print("measures, each `true` or with parameters under `measures:` of a grid", style="bold", markup=False)
     for name, section in MEASURES.items():
-        summary = (inspect.getdoc(section) or "").partition("\n")[0]
-        console.print(f"  {name}", style="cyan", end="", markup=False)
-        console.print(f"  {summary}", markup=False, soft_wrap=True)
+        _say(console, 2, (name, "cyan"), f"  {summary(section)}")
         for parameter, info in section.model_fields.items():
             default = info.get_default()
             shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
-            console.print(f"      {parameter} = {shown}", style="dim", markup=False)
+            _say(console, 4, (f"{parameter} = {shown}  {info.description or ''}".rstrip(), "dim"))
 
 
-def _said_of(cls: type[Plugin]) -> Iterator[tuple[str, str]]:
-    """What a membership attack says of itself beside its docstring."""
-    from fer_audit.attacks.membership_attack import MembershipAttack
+def _show_kind(registry: Registry, kind: str, console: Console) -> None:
+    from fer_audit.grid_schema import PLACES
 
-    if issubclass(cls, MembershipAttack):
-        yield "threat model", cls.threat_model
-        yield "needs", str(cls.needs)
+    console.print(f"{kind}s, under `{PLACES[kind]}:` of a grid", style="bold", markup=False)
+    names = registry.names(kind)
+    for name in names:
+        _show(registry.classes[kind][name], console)
+    if not names:
+        console.print("  none")
 
 
 def _show(cls: type[Plugin], console: Console) -> None:
+    from fer_audit.grid_schema import said_of, summary
     from fer_audit.plugins import parameter_table
 
-    summary = (inspect.getdoc(cls) or "").partition("\n")[0]
-    console.print(f"  {cls.name}", style="cyan", end="", markup=False)
-    console.print(f"  {summary}", markup=False, soft_wrap=True)
-    for word, text in _said_of(cls):
-        console.print(f"      {word}: {text}", markup=False)
+    _say(console, 2, (cls.address(), "cyan"), f"  {summary(cls)}")
+    for word, text in [*_file(cls), *said_of(cls)]:
+        _say(console, 4, f"{word}: {text}")
     for parameter, type_name, default, description in parameter_table(cls):
-        console.print(f"      {parameter}: {type_name} = {default}  {description}", style="dim", markup=False)
+        _say(console, 4, (f"{parameter}: {type_name} = {default}  {description}".rstrip(), "dim"))
+
+
+def _file(cls: type[Plugin]) -> Iterator[tuple[str, str]]:
+    """The file of a plug-in of a folder."""
+    from fer_audit.sources import FOLDER_MODULE
+
+    if cls.__module__.startswith(FOLDER_MODULE):
+        path, here = Path(inspect.getfile(cls)), Path.cwd()
+        yield "file", str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _say(console: Console, indent: int, *parts: str | tuple[str, str]) -> None:
+    """Prints styled parts: in a terminal what is too long hangs below its beginning; a program reads one line."""
+    from rich.text import Text
+
+    text = Text.assemble(*parts)
+    if console.is_terminal:
+        lines: list[Text] = list(text.wrap(console, max(console.width - indent - _HANG, _HANG)))
+    else:
+        lines = [text]
+    for number, line in enumerate(lines):
+        line.rstrip()
+        console.print(Text(" " * (indent + _HANG * (number > 0))) + line, soft_wrap=True)
