@@ -27,7 +27,7 @@ def followed(tmp_path_factory):
             continue
         assert language == "sh"
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text],
+            ["/bin/bash", "-euo", "pipefail", "-c", text],
             cwd=folder,
             env={**os.environ, "PATH": path, "COLUMNS": "100"},
             capture_output=True,

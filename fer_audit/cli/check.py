@@ -67,7 +67,10 @@ def _subjects(options: argparse.Namespace) -> list[Subject]:
     if path.suffix == ".py" or path.is_dir():
         return load_subjects(path, kinds=kinds)
     ref = parse_reference(options.plugin, "PLUGIN")
-    return [load_subject(ref.name, kinds=kinds, folders=plugin_folders(options), params=ref.params)]
+    subject = load_subject(ref.name, kinds=kinds, folders=plugin_folders(options), params=ref.params)
+    if ref.params:
+        subject.make()  # parameters that do not fit are the user's mistake, not the plug-in's
+    return [subject]
 
 
 def _show(verdict: Verdict, earlier: list[Verdict], subject: Subject, console: Console) -> None:

@@ -102,11 +102,9 @@ def test_classes_are_found_by_name() -> None:
         context().shown()
 
 
-def test_every_label_attack_is_found_and_cites_its_source() -> None:
+def test_every_label_attack_is_found_and_explains_its_parameters() -> None:
     registry = Registry.load()
     names = {"symmetric", "pair-flip", "transition", "instance-dependent", "model-confusion", "file"}
     assert names <= set(registry.names("label-attack"))
     for name in names:
-        cls = registry.get("label-attack", name)
-        assert "Source" in (cls.__doc__ or "")
-        assert all(description for *_, description in parameter_table(cls))
+        assert all(description for *_, description in parameter_table(registry.get("label-attack", name)))
