@@ -45,6 +45,8 @@ Ref = Annotated[PluginRef, BeforeValidator(_named)]
 def _without_none(chain: tuple[PluginRef, ...]) -> tuple[PluginRef, ...]:
     if len(chain) > 1 and any(ref.name == NONE for ref in chain):
         raise ValueError(f"a composition can't hold {NONE!r}")
+    if any(ref.name == NONE and ref.params for ref in chain):
+        raise ValueError(f"the augmentation {NONE!r} takes no parameters")
     return tuple(ref for ref in chain if ref.name != NONE)
 
 
@@ -62,6 +64,7 @@ class Attacks(Section):
 
     labels: tuple[Ref, ...] = Field(
         (PluginRef(name=NONE),),
+        min_length=1,
         description="before training: how the labels of the train split are corrupted; the test split is never touched",
     )
     membership: tuple[Ref, ...] = Field(
@@ -168,6 +171,7 @@ class Grid(Section):
     )
     augmentations: tuple[Chain, ...] = Field(
         ((),),
+        min_length=1,
         description="applied to the training batches; a list inside the list is applied one after another",
         json_schema_extra=ONCE,
     )

@@ -81,7 +81,6 @@ VALID = [
     "models: [ghostface, {name: ghostface, params: {norm_momentum: 0.5}}]",
     "name: größe-2.1_b",
     'name: ""',
-    "augmentations: []",
     "augmentations: [none, mixup]",
     "augmentations: [null]",
     "augmentations: [[]]",
@@ -92,7 +91,7 @@ VALID = [
     "augmentations: [[mixup, randaug], mixup, {name: randaug, params: {n: 1, m: 30}}]",
     "augmentations: [[{name: randaug, params: {n: 1}}]]",
     "attacks: {}",
-    "attacks: {labels: [], membership: []}",
+    "attacks: {membership: []}",
     "attacks: {labels: [null, symmetric, {name: symmetric, params: {rate: 0.4, exact: true}}]}",
     "attacks: {labels: [{name: transition, params: {preset: resup-us}}, {name: none}]}",
     "attacks: {membership: [rmia, {name: rmia, params: {queries: [0, 2], a: 0.5}}]}",
@@ -151,6 +150,9 @@ INVALID = [
     "name: a b",
     "name: null",
     "augmentations: mixup",
+    "augmentations: []",
+    "augmentations: [{name: none, params: {ignored: 1}}]",
+    "attacks: {labels: []}",
     "augmentations: [mixup, mixup]",
     "augmentations: [mixupp]",
     "augmentations: [[mixup, none]]",
@@ -241,7 +243,6 @@ READ_AS = [
     'training: {epochs: "14"}',
     "training: {epochs: true}",
     'include_images: "yes"',
-    "augmentations: [{name: none, params: {ignored: 1}}]",
 ]
 
 
