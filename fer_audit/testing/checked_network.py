@@ -60,7 +60,7 @@ def logits(network: Any, images: Images) -> Logits:
 def build(model: Model, side: int, classes: int = CLASSES, seed: int = 0) -> Any:
     """A fresh network, as a worker builds it: TensorFlow on one thread, and no layer numbered before."""
     start_tensorflow()
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)  # collecting garbage takes longer than a small network
     keras.utils.set_random_seed(seed)
     return model.create((side, side, 3), classes)
 

@@ -76,7 +76,7 @@ def declared_sizes_are_built(subject: Subject) -> str:
         except PluginError:
             raise
         except Exception as error:
-            raise CheckFailed(f"expected a network for {side} px, received {_first_line(error)}") from error
+            raise CheckFailed(f"expected a network for {side} px, received {_said(error)}") from error
         _require_logits(found, (2, classes), f"random images of {side} px")
     return f"{', '.join(map(str, sides))} px"
 
@@ -87,7 +87,7 @@ def smaller_images_are_refused(subject: Subject) -> str:
     `create` does it; leave `create` alone.
     """
     model = subject.make()
-    if model.minimum_size == 1:
+    if model.minimum_size <= 1:
         raise NotApplicable("minimum_size is 1 px")
     side = model.minimum_size - 1
     for shape in ((side, side, 3), (model.minimum_size, side, 3)):
@@ -212,7 +212,7 @@ def a_saved_network_comes_back(subject: Subject) -> str:
             network.save(path)
             loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:
-            raise CheckFailed(f"expected Keras to save and load the network, received {_first_line(error)}") from error
+            raise CheckFailed(f"expected Keras to save and load the network, received {_said(error)}") from error
         size = path.stat().st_size
     _require_same_weights(network, loaded.get_weights(), "from the file")
     _require_same(logits(network, images), logits(loaded, images), "of the loaded network")
@@ -347,5 +347,7 @@ def _kept(weights: list[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         return [kept[name] for name in kept.files]
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+def _said(error: Exception) -> str:
+    """The part of an error of Keras that tells what is wrong: it adds whole configurations, and examples."""
+    told = str(error).rpartition("Exception encountered: ")[2].partition(" Full object config")[0]
+    return f"{type(error).__name__}: {' '.join(told.strip().partition(chr(10) * 2)[0].split())}"

@@ -51,9 +51,11 @@ def profiled_macs(network: Any, input_shape: Sequence[int]) -> ProfiledMacs:
     import tensorflow as tf
 
     images = tf.TensorSpec((1, *input_shape), tf.float32)
-    graph = tf.function(lambda batch: network(batch, training=False)).get_concrete_function(images).graph
+    with quiet():  # TensorFlow warns where many networks are traced
+        graph = tf.function(lambda batch: network(batch, training=False)).get_concrete_function(images).graph
+        float_ops = _float_ops(graph)
     found = ProfiledMacs()
-    _Walk(found, _float_ops(graph)).through(graph, [{_IMAGES}, *_captured(graph.inputs[1:])])
+    _Walk(found, float_ops).through(graph, [{_IMAGES}, *_captured(graph.inputs[1:])])
     return found
 
 
@@ -63,8 +65,7 @@ def _float_ops(graph: Any) -> dict[str, int]:
 
     builder = tf.compat.v1.profiler.ProfileOptionBuilder
     options = builder(builder.float_operation()).with_empty_output().build()
-    with quiet():
-        root = tf.compat.v1.profiler.profile(graph, cmd="scope", options=options)
+    root = tf.compat.v1.profiler.profile(graph, cmd="scope", options=options)
     return {node.name: int(node.float_ops) for node in _nodes(root)}
 
 

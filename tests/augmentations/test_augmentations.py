@@ -1,4 +1,4 @@
-"""Every augmentation, from one table over the registry."""
+"""What the conformance kit does not know of the augmentations."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,6 @@ import pytest
 from fer_audit.augmentations.augmentation import Augmentation
 from fer_audit.errors import PluginError
 from fer_audit.registry import Registry
-
-NAMES = Registry.load().names("augmentation")
-#: Parameters at which each augmentation changes nothing.
-IDENTITY = {"randaug": {"n": 0}, "mixup": {"alpha": 0}}
 
 
 @pytest.fixture
@@ -19,39 +15,10 @@ def batch():
     return images, np.eye(7, dtype=np.float32)[rng.integers(0, 7, 9)]
 
 
-@pytest.mark.parametrize("name", NAMES)
-class TestEvery:
-    def test_keeps_shapes_and_the_sum_of_labels(self, name, batch):
-        images, labels = Registry.load().create("augmentation", name)(*batch, np.random.default_rng(1))
-        assert images.shape == batch[0].shape
-        assert images.dtype == np.uint8
-        np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
-
-    def test_is_the_same_for_a_seed_whatever_came_before(self, name, batch):
-        first, second = (Registry.load().create("augmentation", name) for _ in range(2))
-        expected = first(*batch, np.random.default_rng(5))
-        second(*batch, np.random.default_rng(6))
-        again = second(*batch, np.random.default_rng(5))
-        np.testing.assert_array_equal(expected[0], again[0])
-        np.testing.assert_array_equal(expected[1], again[1])
-        other = second(*batch, np.random.default_rng(6))
-        assert (other[0] != expected[0]).any()
-
-    def test_leaves_its_arguments_alone(self, name, batch):
-        images, labels = batch[0].copy(), batch[1].copy()
-        Registry.load().create("augmentation", name)(*batch, np.random.default_rng(2))
-        np.testing.assert_array_equal(batch[0], images)
-        np.testing.assert_array_equal(batch[1], labels)
-
-    def test_changes_nothing_at_strength_zero(self, name, batch):
-        still = Registry.load().create("augmentation", name, IDENTITY[name])
-        images, labels = still(*batch, np.random.default_rng(3))
-        np.testing.assert_array_equal(images, batch[0])
-        np.testing.assert_array_equal(labels, batch[1])
-
-    def test_takes_a_batch_of_one(self, name, batch):
-        images, _ = Registry.load().create("augmentation", name)(batch[0][:1], batch[1][:1], np.random.default_rng(4))
-        assert images.shape == (1, 24, 24, 3)
+def test_randaug_of_no_operation_changes_nothing_whatever_their_magnitude(batch):
+    images, labels = Registry.load().create("augmentation", "randaug", {"n": 0})(*batch, np.random.default_rng(3))
+    np.testing.assert_array_equal(images, batch[0])
+    np.testing.assert_array_equal(labels, batch[1])
 
 
 def test_mixup_blends_images_and_labels_with_the_same_weight():

@@ -1,4 +1,4 @@
-"""One table over all models: a new model is a new row by being in the registry."""
+"""One table over all models beside the conformance kit: a new model is a new row by being in the registry."""
 
 import ast
 import json
@@ -47,8 +47,8 @@ def images(count, size=48):
     return np.random.default_rng(count).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-def logits(model, batch, training=False):
-    return np.asarray(model(batch.astype(np.float32), training=training))
+def logits(model, batch):
+    return np.asarray(model(batch.astype(np.float32), training=False))
 
 
 def golden():
@@ -62,36 +62,11 @@ def test_the_models_are_those_of_the_cost_table():
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("size", [32, 100, 224])
-def test_logits_are_finite_at(size, name):
-    answer = logits(REGISTRY.create("model", name).create((size, size, 3), 5), images(2, size))
-    assert answer.shape == (2, 5)
+def test_logits_are_finite_at_224_px(name):
+    answer = logits(network(name, 224), images(2, 224))
+    assert answer.shape == (2, 7)
     assert answer.dtype == np.float32
     assert np.isfinite(answer).all()
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_an_image_is_judged_alone_in_inference(name):
-    batch = images(4)
-    together = logits(network(name), batch)
-    alone = np.concatenate([logits(network(name), batch[place : place + 1]) for place in range(len(batch))])
-    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-4 * np.abs(together).max())
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_gradients_reach_every_trainable_weight(name):
-    import tensorflow as tf
-
-    model = REGISTRY.create("model", name).create((48, 48, 3), 7)
-    with tf.GradientTape() as tape:
-        answer = model(tf.cast(images(8), tf.float32), training=True)
-        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(np.arange(8) % 7, answer))
-    weights = model.trainable_variables
-    for weight, gradient in zip(weights, tape.gradient(loss, [weight.value for weight in weights]), strict=True):
-        assert gradient is not None, weight.path
-        assert np.isfinite(gradient).all(), weight.path
-        # A bias in front of a batch normalisation has no gradient but rounding; a kernel must have one.
-        assert weight.path.endswith("bias") or np.any(gradient), weight.path
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -134,13 +109,9 @@ def test_resnet_18_costs_what_the_reference_implementation_does():
     assert (costs.params_trainable, costs.macs) == (11_689_512, 1_814_073_344)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_smallest_image_is_taken_and_a_smaller_one_refused(name):
-    least = REGISTRY.get("model", name).minimum_size
-    assert np.isfinite(logits(REGISTRY.create("model", name).create((least, least, 3), 7), images(2, least))).all()
-    if least > 1:
-        with pytest.raises(PluginError, match=f"needs images of at least {least}x{least} px"):
-            REGISTRY.create("model", name).create((least, least - 1, 3), 7)
+def test_an_image_that_is_too_small_is_refused_with_the_least_size():
+    with pytest.raises(PluginError, match="needs images of at least 5x5 px, received 5x4"):
+        REGISTRY.create("model", "mini-xception").create((5, 4, 3), 7)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +136,7 @@ def test_mini_xception_sees_luminance_only():
 
 def test_listing_models_imports_neither_keras_nor_tensorflow():
     code = (
-        "import sys; from fer_audit.plugins import Registry; Registry.load().names('model'); "
+        "import sys; from fer_audit.registry import Registry; Registry.load().names('model'); "
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
