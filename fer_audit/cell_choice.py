@@ -27,10 +27,11 @@ def chosen(grid: Grid, patterns: Sequence[str] = ()) -> list[Combination]:
 
     A pattern is an id, or a shell glob over ids whose `*` matches slashes too.
     """
-    cells = {
-        cell_id(*cell): cell
-        for cell in itertools.product(grid.seeds, grid.attacks.labels, grid.models, grid.augmentations)
-    }
+    cells: dict[str, Combination] = {}
+    for cell in itertools.product(grid.seeds, grid.attacks.labels, grid.models, grid.augmentations):
+        twin = cells.setdefault(cell_id(*cell), cell)
+        if twin is not cell:  # a model `a` with `b/c`, and a model `a/b` with `c`
+            raise GridError(f"two cells of the grid have the id {cell_id(*cell)!r}; put one of them into another grid")
     if not patterns:
         return list(cells.values())
     wanted = {name for pattern in patterns for name in _matching(pattern, list(cells))}

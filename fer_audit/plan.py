@@ -27,8 +27,10 @@ from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
 from fer_audit.measures_section import Measures
 from fer_audit.models.model import Model
+from fer_audit.outside_code import outside_code
 from fer_audit.plugins import Plugin, content_key
 from fer_audit.registry import Registry
+from fer_audit.results import SourceFile
 from fer_audit.sources import module_digest, package_digest
 from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
 from fer_audit.store import ArtefactName, Store, array_digest
@@ -91,6 +93,7 @@ class Plan:
     cells: list[PlannedCell] = field(default_factory=list)
     trainings: dict[str, Training] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    code: list[SourceFile] = field(default_factory=list)  #: from outside fer-audit, as it is when it is imported
 
     @property
     def missing(self) -> list[Training]:
@@ -146,7 +149,7 @@ def make_plan(file: GridFile, store: Store, cells: Sequence[str] = ()) -> Plan:
             queries=len(grid.privacy.queries),
             subjects=data.pool.subjects is not None,
         )
-    plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks)
+    plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks, code=plugins.code(file))
     _add_cells(plan, plugins, store, combinations)
     _look_up(plan, store)
     return plan
@@ -182,6 +185,14 @@ class _Plugins:
             self._identities[known] = PluginIdentity(**self.create(kind, ref).identity())
         return self._identities[known]
 
+    def code(self, file: GridFile) -> list[SourceFile]:
+        """Every file outside fer-audit that a run of the grid imports."""
+        folders = zip(file.plugin_folders, file.grid.plugins, strict=True)
+        named = {folder.resolve(): name for folder, name in folders}
+        return outside_code(
+            self.registry, [self.registry.get(kind, name) for kind, name in named_plugins(file.grid)], named
+        )
+
     def check_all(self, grid: Grid) -> None:
         """Makes every plug-in that the grid names, so that an error comes before any work."""
         for ref in grid.models:
@@ -196,6 +207,18 @@ class _Plugins:
         for ref in grid.attacks.labels:
             if ref.name != NONE:
                 self.create("label-attack", ref)
+
+
+def named_plugins(grid: Grid) -> list[tuple[str, str]]:
+    """Kind and name of every plug-in that a grid names."""
+    refs = (
+        ("dataset", (grid.dataset,)),
+        ("model", grid.models),
+        ("augmentation", tuple(itertools.chain.from_iterable(grid.augmentations))),
+        ("label-attack", tuple(ref for ref in grid.attacks.labels if ref.name != NONE)),
+        ("membership-attack", grid.attacks.membership),
+    )
+    return [(kind, ref.name) for kind, named in refs for ref in named]
 
 
 def _add_cells(plan: Plan, plugins: _Plugins, store: Store, combinations: Sequence[Combination]) -> None:

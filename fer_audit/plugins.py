@@ -69,7 +69,7 @@ class Plugin(ABC):
         # Of a union the branch that got furthest is what was meant; pydantic names branches, such as `dict[...]`.
         first = max(error.errors(), key=lambda one: len(one["loc"]))
         parameter = ".".join(str(part) for part in first["loc"] if "[" not in str(part)) or "parameters"
-        where = f"{cls.kind} {cls.name!r}"
+        where = f"{cls.kind} {cls.address()!r}"
         if first["type"] == "extra_forbidden":
             return f"{where} has no parameter {parameter!r}: {did_you_mean(parameter, cls.Params.model_fields)}"
         message, received = first["msg"].removeprefix("Value error, "), f"Received: {first['input']!r}"
@@ -99,7 +99,7 @@ class Plugin(ABC):
 def raised_in(plugin: Plugin, error: Exception) -> str:
     """One sentence about an exception that the code of `plugin` raised: which plug-in, where, and what."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{plugin.kind} {plugin.name!r} failed at {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
+    return f"{plugin.kind} {plugin.address()!r} failed at {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
 
 
 def canonical_json(value: Any) -> str:

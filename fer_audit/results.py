@@ -519,6 +519,15 @@ class ImageSheet(_Record):
     labels: list[str]  #: of the rows of the sheet, top to bottom
 
 
+class SourceFile(_Record):
+    """A file of code from outside fer-audit that a run imports."""
+
+    path: str  #: below a plug-in folder as the grid names it, or `name version: module/path.py` of an installed package
+    sha256: str
+    plugins: list[str] = []  #: of the grid whose code it is part of, such as `model mine`; none: imported all the same
+    loaded: bool = True  #: whether it could be imported
+
+
 class Provenance(_Record):
     """What the numbers depend on."""
 
@@ -530,6 +539,7 @@ class Provenance(_Record):
     grid_sha256: str
     recipe: dict[str, Any]
     seeds: list[int]
+    code: list[SourceFile] = []  #: from outside fer-audit
 
 
 class Results(_Record):

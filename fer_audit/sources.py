@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from fer_audit.errors import PluginError
+from fer_audit.imported_files import SHELVES, Scope, imported_files
 
 #: The module names of files that lie in plug-in folders begin with it.
 FOLDER_MODULE = "fer_audit_plugin_"
 
+_pinned: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+
 
 def source_files(cls: type) -> list[Path]:
-    """The file that defines `cls` and those beside it, or in its package, that it imports, sorted.
+    """The file that defines `cls` and those of its own package or folder that it imports, sorted.
 
-    Imports are read from the text, also those inside functions; what is imported by a computed name is not seen.
+    Those of fer_audit's own layers that it builds on are with them, and after them those of the plug-ins of packages
+    that it derives from. Of an archive it is the archive. Raises PluginError where the class comes from no file.
     """
-    first = Path(inspect.getfile(cls))
-    return imported_files(first, _root(cls.__module__, first))
-
-
-def imported_files(first: Path, root: Path | None = None) -> list[Path]:
-    """`first` and all files that its imports lead to, sorted; names start from each file's folder and from `root`."""
-    seen: set[Path] = set()
-    waiting = [first]
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting.extend(_imported(path, root))
-    return sorted(seen)
+    first = _file(cls)
+    found = imported_files([first], scope_of(cls)) if first.is_file() else [_archive(first, cls)]
+    for base in cls.__mro__[1:]:
+        if vars(base).get("package"):
+            found += [path for path in source_files(base) if path not in found]
+    return found
 
 
 def source_digest(cls: type) -> str:
-    """SHA-256 (hex) of `source_files(cls)`, names and contents."""
+    """SHA-256 (hex) of `source_files(cls)`, names and contents, as they are now or were when `cls` was pinned."""
+    known = _pinned.get(cls)
+    if known is not None:
+        return known
     digest = hashlib.sha256()
     for path in source_files(cls):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def pin_source(cls: type) -> None:
+    """Keeps the digest of a class that was just imported: an edit during a run changes its file, not what runs."""
+    _pinned[cls] = source_digest(cls)
 
 
 def package_digest(package: str) -> str:
@@ -61,48 +67,61 @@ def module_digest(name: str) -> str:
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
 
 
-def _root(module: str, file: Path) -> Path | None:
-    """The folder that absolute imports of a plug-in's own code start from; None for the built-in ones."""
-    top = module.partition(".")[0]
-    if top == __name__.partition(".")[0]:
-        return None  # names of neighbours are enough, and what all plug-ins share has schema numbers
-    package = list(getattr(sys.modules.get(top), "__path__", ()))
-    return Path(package[0]).parent if package else file.parent
+def scope_of(cls: type) -> Scope:
+    """Where the code of `cls` lies: its plug-in folder, its package, or the folder of its script."""
+    file, name = _file(cls), tuple(cls.__module__.split("."))
+    place = file.parent.parts if file.stem == "__init__" else file.with_suffix("").parts
+    if name[0].startswith(FOLDER_MODULE) or place[-len(name) :] != name:
+        return Scope(file.parent)
+    root = Path(*place[: -len(name)])
+    home = _regular_package(name)
+    brought = _brought(getattr(cls, "package", ""))
+    if home == name and len(name) == 1 and file.stem != "__init__" and not brought and root.name not in SHELVES:
+        return Scope(root)
+    return Scope(root, (home, *sorted((top,) for top in brought - {home[0]})))
 
 
-def _imported(path: Path, root: Path | None) -> Iterator[Path]:
-    """Files that the module at `path` imports, as far as they are found beside it or below `root`."""
-    for level, parts in _imports(path):
-        folder = path.parents[level - 1] if level else path.parent
-        # `fer_audit.models.layers.gate` lies at `layers/gate.py` beside a file of fer_audit/models.
-        for start in range(1 if level else len(parts)):
-            yield from _module_files(folder, parts[start:], path)
-        if root is not None and not level:
-            yield from _module_files(root, parts, path)
+def home_of(module: str) -> tuple[str, ...]:
+    """The outermost package that is no namespace of the module, which is imported: whose code it is."""
+    return _regular_package(tuple(module.split(".")))
 
 
-def _imports(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Level (0: absolute, 1: `from .`, ...) and dotted name of all that is imported, names that may be modules too."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from ((0, alias.name.split(".")) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module.split(".") if node.module else []
-            yield from ((node.level, [*base, alias.name]) for alias in node.names)
+def _regular_package(name: tuple[str, ...]) -> tuple[str, ...]:
+    for end in range(1, len(name)):
+        if getattr(sys.modules.get(".".join(name[:end])), "__file__", None):
+            return name[:end]
+    return name
 
 
-def _module_files(folder: Path, parts: list[str], importer: Path) -> Iterator[Path]:
-    """The files that run when the module of that name below `folder` is imported, or what it is imported from."""
-    for end in range(1, len(parts) + 1):
-        place = folder.joinpath(*parts[:end])
-        for found in (place.with_suffix(".py"), place / "__init__.py"):
-            if found != importer and found.is_file() and _does_something(found):
-                yield found
+def _brought(package: str) -> set[str]:
+    """First names of the modules that an installed package brings, as far as its record tells."""
+    if not package:
+        return set()
+    try:
+        files = metadata.distribution(package).files or []
+    except metadata.PackageNotFoundError:
+        return set()
+    return {file.parts[0].removesuffix(".py") for file in files if file.suffix == ".py" and ".." not in file.parts}
 
 
-def _does_something(path: Path) -> bool:
-    """Whether a file is more than the docstring of a package, which can't change a result."""
-    if path.name != "__init__.py":
-        return True
-    body = ast.parse(path.read_bytes()).body
-    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
+def _file(cls: type) -> Path:
+    """The file that `cls` comes from, which may lie in an archive; raises PluginError."""
+    try:
+        return Path(inspect.getfile(cls))
+    except (TypeError, OSError):
+        raise PluginError(_no_file(cls)) from None
+
+
+def _archive(place: Path, cls: type) -> Path:
+    """The archive that `place` lies in; raises PluginError where there is neither."""
+    found = next((parent for parent in place.parents if parent.is_file()), None)
+    if found is None:
+        raise PluginError(_no_file(cls))
+    return found
+
+
+def _no_file(cls: type) -> str:
+    return (
+        f"the source of the plug-in class {cls.__qualname__} can't be read; expected a class in a file, received one "
+        f"of the module {cls.__module__!r}; write it to a file in a plug-in folder"
+    )

@@ -55,3 +55,25 @@ def test_a_pattern_that_means_nothing_is_told_what_is_near():
         ids("*/seed0", "ghostfac/none/none/seed0")
     assert "'ghostfac/none/none/seed0'" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_plugins_of_packages_have_ids_that_patterns_mean():
+    names = {"models": ["package/net", "net"], "augmentations": ["none", ["package/dim", "mixup"]]}
+    grid = Grid.model_validate({"dataset": "synthface", **names})
+    assert [cell_id(*cell) for cell in chosen(grid)] == [
+        "package/net/none/none/seed0",
+        "package/net/package/dim+mixup/none/seed0",
+        "net/none/none/seed0",
+        "net/package/dim+mixup/none/seed0",
+    ]
+    assert [cell_id(*cell) for cell in chosen(grid, ["net/*"])] == [
+        "net/none/none/seed0",
+        "net/package/dim+mixup/none/seed0",
+    ]
+    assert [cell_id(*cell) for cell in chosen(grid, ["package/*/none/none/*"])] == ["package/net/none/none/seed0"]
+
+
+def test_cells_of_one_id_are_refused_and_none_is_lost():
+    grid = Grid.model_validate({"dataset": "synthface", "models": ["a", "a/b"], "augmentations": ["b/c", "c"]})
+    with pytest.raises(GridError, match="two cells of the grid have the id 'a/b/c/none/seed0'"):
+        chosen(grid)

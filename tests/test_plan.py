@@ -1,6 +1,7 @@
 """Plans: what shares a training, and what a key depends on."""
 
 import fnmatch
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import yaml
 from fer_audit.errors import FerAuditError, GridError, PluginError, SignalsError
 from fer_audit.grid import read_grid
 from fer_audit.plan import Rate, make_plan, seconds_left
+from fer_audit.runner.privacy import attack_entries
 from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingSpec
 from fer_audit.store import Store
 
@@ -522,6 +524,134 @@ def test_everything_that_a_plan_wants_is_named(workshop):
         if kind in ("arrays", "datasets"):
             assert workshop.store.has(kind, key)
     assert wanted < workshop.plan(privacy={"references": 6}).wanted()
+
+
+# --- editing code
+
+#: A study of plug-ins of one's own, two models and two augmentations, with a helper that some of them share.
+OWN = {
+    "models": ["net", "wide"],
+    "augmentations": ["none", "grey", "dim"],
+    "attacks": {"labels": ["none", "flips"], "membership": ["guess", "loss-threshold"]},
+}
+
+
+@pytest.fixture
+def own(workshop):
+    folder = workshop.folder / "plugins"
+    import_shared = "import zz_plan_shared\n"
+    (folder / "wide.py").write_text(import_shared + PLUGINS["net"].replace('"net"', '"wide"'))
+    (folder / "dim.py").write_text(import_shared + PLUGINS["grey"].replace('"grey"', '"dim"'))
+    (folder / "zz_plan_shared.py").write_text("SCALE = 1\n")
+    (folder / "zz_plan_unused.py").write_text("")
+    (folder / "unused.py").write_text("import zz_plan_unused\n" + PLUGINS["grey"].replace('"grey"', '"unused"'))
+    (folder / "test_net.py").write_text("")
+    return workshop
+
+
+def edit(workshop, name):
+    path = workshop.folder / "plugins" / name
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def of_model(name):
+    return lambda title: title.startswith(f"{name} · ")
+
+
+def with_augmentation(name):
+    return lambda title: f" · {name} · " in title
+
+
+EDITS = {
+    "net.py": of_model("net"),
+    "wide.py": of_model("wide"),
+    "grey.py": with_augmentation("grey"),
+    "dim.py": with_augmentation("dim"),
+    "zz_plan_shared.py": lambda title: of_model("wide")(title) or with_augmentation("dim")(title),
+    "flips.py": lambda title: False,  # labels are in the keys, not who made them
+    "guess.py": lambda title: False,
+    "toy.py": lambda title: False,  # images are, not who read them
+    "unused.py": lambda title: False,
+    "zz_plan_unused.py": lambda title: False,
+    "test_net.py": lambda title: False,
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_changes_exactly_the_trainings_that_depend_on_the_file(own, name):
+    before = own.keys(**OWN)
+    edit(own, name)
+    after = own.keys(**OWN)
+    assert before.keys() == after.keys()
+    changed = {title for title in before if before[title] != after[title]}
+    assert changed == {title for title in before if EDITS[name](title)}
+
+
+def test_an_edited_label_attack_trains_anew_where_it_gives_other_labels(own):
+    before = own.keys(**OWN)
+    path = own.folder / "plugins" / "flips.py"
+    path.write_text(path.read_text().replace("first = 0", "first = 1"))
+    after = own.keys(**OWN)
+    changed = {title for title in before if before[title] != after[title]}
+    assert changed
+    assert all(" · flips · " in title for title in changed)
+    assert {title for title in before if " · flips · " in title and "utility" in title} <= changed
+
+
+def attack_keys(plan):
+    """Key of the result of each attack on each cell, by cell and name."""
+    found = {}
+    for cell in plan.cells:
+        jobs = [plan.trainings[key].job for key in cell.privacy]
+        given = {"keep": cell.keep, "given": cell.labels.given, "jobs": jobs, "seed": cell.seed}
+        entries = attack_entries(plan.attacks, plan.data, **given)
+        found |= {(cell.id, attack.name): entry for attack, entry in zip(plan.attacks, entries, strict=True)}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "depends"),
+    [
+        ("guess.py", lambda cell, attack: attack == "guess"),
+        ("net.py", lambda cell, attack: cell.startswith("net/")),  # other answers
+        ("unused.py", lambda cell, attack: False),
+        ("flips.py", lambda cell, attack: False),
+        ("toy.py", lambda cell, attack: False),
+    ],
+)
+def test_an_edit_changes_exactly_the_attacks_that_depend_on_the_file(own, name, depends):
+    before = attack_keys(own.plan(**OWN))
+    edit(own, name)
+    after = attack_keys(own.plan(**OWN))
+    assert {key for key in before if before[key] != after[key]} == {key for key in before if depends(*key)}
+
+
+def test_the_code_from_outside_is_known_with_what_it_is_part_of(own):
+    edit(own, "unused.py")
+    (own.folder / "plugins" / "broken.py").write_text("import zz_plan_nowhere, zz_plan_shared\n")
+    code = own.plan(**OWN).code
+    assert {file.path.removeprefix("plugins/"): file.plugins for file in code} == {
+        "broken.py": [],
+        "dim.py": ["augmentation dim"],
+        "flips.py": ["label-attack flips"],
+        "grey.py": ["augmentation grey"],
+        "guess.py": ["membership-attack guess"],
+        "net.py": ["model net"],
+        "toy.py": ["dataset toy"],
+        "unused.py": [],
+        "wide.py": ["model wide"],
+        "zz_plan_shared.py": ["model wide", "augmentation dim"],
+        "zz_plan_unused.py": [],
+    }
+    assert [file.path for file in code if not file.loaded] == ["plugins/broken.py"]
+    for file in code:
+        assert file.sha256 == hashlib.sha256((own.folder / file.path).read_bytes()).hexdigest()
+
+
+def test_a_grid_of_built_in_plugins_has_no_code_from_outside(workshop):
+    plan = workshop.plan(dataset={"name": "synthface", "params": {"rows": 40, "test_rows": 20}}, models=["ghostface"],
+                         training={"image_size": 32}, plugins=[])  # fmt: skip
+    assert plan.code == []
 
 
 def test_a_plugin_that_raises_while_planning_is_named_with_its_place(workshop):

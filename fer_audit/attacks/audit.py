@@ -167,7 +167,7 @@ class _Statistics:
         identity = attack.identity()
         units = frame.keep.shape[1] * len(outcomes)
         return AttackResult(
-            attack=PluginRecord(name=attack.name, params=identity["params"], source=identity["source"]),
+            attack=PluginRecord(name=identity["name"], params=identity["params"], source=identity["source"]),
             threat_model=attack.threat_model,
             unit=frame.unit,
             auc=self._stretched(self._bootstrapped(float(np.mean(values)), aucs.mean(axis=1), units), self.stretch),

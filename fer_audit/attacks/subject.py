@@ -40,9 +40,9 @@ class Subject(MembershipAttack):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         base, given = self.params.base, self.params.base_params
-        if base == self.name or "queries" in given:
+        if base == self.name or "/" in base or "queries" in given:
             raise PluginError(
-                "membership attack 'subject': base must be an attack on rows, and queries are a parameter of 'subject' "
+                "membership attack 'subject': base must be a built-in attack on rows, and queries are a parameter of 'subject' "
                 f"itself; received base={base!r}, base_params={given}"
             )
         made = Registry.load().create("membership-attack", base, {**given, "queries": self.params.queries})

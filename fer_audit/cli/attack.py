@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fer_audit.attacks.membership_attack import MembershipAttack
     from fer_audit.grid import PluginRef
     from fer_audit.registry import Registry
-    from fer_audit.results import AttackResult, Estimate
+    from fer_audit.results import AttackResult, Estimate, SourceFile
     from fer_audit.runner.signals import SignalsAudit
 
 _SOME_FAILED = 3
@@ -87,7 +87,8 @@ def execute(options: argparse.Namespace) -> int:
         return _SOME_FAILED
     _show(found, audit, console)
     seconds = round(time.perf_counter() - began, 1)
-    page = _written(options, audit, found, folder, started=started, seconds=seconds)
+    code = _code(options, registry, attacks)
+    page = _written(options, audit, found, folder, code, started=started, seconds=seconds)
     _say(console, f"report: {page}")
     return _SOME_FAILED if failures else 0
 
@@ -251,11 +252,20 @@ def _plain(text: str) -> str:
     return text.replace("\u202f", " ")
 
 
+def _code(options: argparse.Namespace, registry: Registry, attacks: Chosen) -> list[SourceFile]:
+    """The files from outside fer-audit that the attacks lie in, or that were imported beside them."""
+    from fer_audit.outside_code import outside_code
+
+    named = {folder.resolve(): str(folder) for folder in plugin_folders(options)}
+    return outside_code(registry, [type(attack) for _, attack in attacks], named)
+
+
 def _written(
     options: argparse.Namespace,
     audit: SignalsAudit,
     found: Sequence[tuple[str, Audited]],
     folder: Path,
+    code: list[SourceFile],
     *,
     started: datetime,
     seconds: float,
@@ -267,7 +277,7 @@ def _written(
     from fer_audit.runner.signals import RECORDS, file_digest, row_columns
 
     digest = file_digest(options.signals)
-    results = audit.results([one for _, one in found], digest, records=options.records)
+    results = audit.results([one for _, one in found], digest, records=options.records, code=code)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

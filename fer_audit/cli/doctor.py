@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import inspect
 import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fer_audit.cli.options import add_store
 from fer_audit.errors import FerAuditError
+
+if TYPE_CHECKING:
+    from fer_audit.registry import Registry
 
 _SOME_WRONG = 3
 _LEAST_DISK, _LEAST_MEMORY = 2.0, 2.0  #: GiB
@@ -75,6 +80,7 @@ def checks(grid: Path | None, store: Path) -> Iterator[Check]:
     yield _detector_weights()
     yield _disk(store)
     yield _memory()
+    yield from _plugin_packages()
     if grid is not None:
         yield from _grid(grid)
 
@@ -148,9 +154,25 @@ def _memory() -> Check:
     return Check("memory", "OK", f"{free:.1f} of {total:.1f} GiB free, {psutil.cpu_count()} cores")
 
 
+def _plugin_packages() -> Iterator[Check]:
+    """The installed packages that offer plug-ins; a broken one is wrong only for a grid that names it."""
+    from fer_audit.registry import Registry
+
+    registry = Registry()
+    registry.load_packages()
+    offered: dict[str, list[str]] = {}
+    for cls in (cls for classes in registry.classes.values() for cls in classes.values()):
+        offered.setdefault(cls.package, []).append(f"{cls.kind} {cls.name}")
+    for package, plugins in sorted(offered.items()):
+        yield Check(package, "OK", f"{_version(package) or 'of unknown version'} offers {', '.join(plugins)}")
+    for broken in registry.broken:
+        yield Check("plug-ins", "note", f"not loaded: {broken}")
+
+
 def _grid(path: Path) -> Iterator[Check]:
     from fer_audit.data.listed import ListedDataset
     from fer_audit.grid import read_grid
+    from fer_audit.plan import named_plugins
     from fer_audit.registry import Registry
 
     try:
@@ -175,6 +197,13 @@ def _grid(path: Path) -> Iterator[Check]:
         return f"{made.name}, {len(listing)} images listed from {listing.source}"
 
     yield _tried("dataset", dataset)
+    for kind, name in named_plugins(file.grid):
+        if "/" in name:
+            yield _tried(f"{kind} {name}", partial(_found, registry, kind, name))
+
+
+def _found(registry: Registry, kind: str, name: str) -> str:
+    return f"found in {inspect.getfile(registry.get(kind, name))}"
 
 
 def _tried(what: str, work: Callable[[], str]) -> Check:

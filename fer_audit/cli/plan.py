@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fer_audit.plan import Plan
+    from fer_audit.results import SourceFile
     from fer_audit.store import Store
+
+#: Columns up to which paths of code are followed by what they are part of in one column.
+_LONGEST_PATH = 44
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints cells, trainings, what is done already, and the time that the rest would take."""
+    """Prints cells, trainings, what is done already, the time that the rest would take, and whose code would run."""
     from rich.console import Console
 
     from fer_audit.grid import read_grid
@@ -38,6 +43,7 @@ def execute(options: argparse.Namespace) -> int:
         plan = make_plan(read_grid(options.grid), store, options.cells)
     show_cells(plan, console)
     show_plan(plan, store, worker_count(plan, options.workers), console)
+    show_code(plan, console)
     return 0
 
 
@@ -48,7 +54,9 @@ def show_cells(plan: Plan, console: Console) -> None:
 
     from fer_audit.grid import chain_label
 
-    table = Table("model", "augmentation", "label attack", "seed", "trainings done", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for head in ("model", "augmentation", "label attack", "seed", "trainings done"):
+        table.add_column(head, overflow="fold")
     for cell in plan.cells:
         wanted = (cell.utility, *cell.privacy)
         done = sum(key in plan.done for key in wanted)
@@ -88,6 +96,29 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     show_damaged(store.found_damaged, store, console)
+
+
+def show_code(plan: Plan, console: Console) -> None:
+    """One line for each file outside fer-audit that a run imports, below the grid's folder, and what it is part of."""
+    if not plan.code:
+        return
+    console.print("code from outside fer-audit that a run imports:", highlight=False)
+    for package, files in itertools.groupby(plan.code, lambda file: file.path.rpartition(": ")[0]):
+        if package:
+            console.print(f"  {package}:", markup=False, highlight=False, soft_wrap=True)
+        lines = [(file.path.removeprefix(f"{package}: "), _part_of(file, package)) for file in files]
+        width = max((len(path) for path, _ in lines if len(path) <= _LONGEST_PATH), default=0)
+        indent = "    " if package else "  "
+        for path, part in lines:
+            console.print(f"{indent}{path:<{width}}  {part}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _part_of(file: SourceFile, package: str) -> str:
+    """The plug-ins that a file is part of; that they are of its own package need not be said."""
+    if not file.loaded:
+        return "not loaded"
+    own = f" {package.rpartition(' ')[0]}/"
+    return ", ".join(plugin.replace(own, " ") for plugin in file.plugins) or "imported, not used by this grid"
 
 
 def show_damaged(damaged: Sequence[str], store: Store, console: Console) -> None:

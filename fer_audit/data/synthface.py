@@ -39,9 +39,9 @@ _TURNED = 0.22  # radians, about 13 degrees: from here on a head counts as turne
 class Synthface(Dataset):
     """Procedurally drawn faces of people who never lived, showing the seven basic expressions.
 
-    Expressions are facial actions at a continuous intensity; weak ones are ambiguous, as they are on photographs. People
-    keep their looks across images and appear in one split only. An image depends on the seed, its split, row and label
-    and its person alone. Class weights follow the train split of RAF-DB.
+    Expressions are facial actions at a continuous intensity; weak ones are ambiguous, as they are on photographs.
+    People keep their looks across images and appear in one split only. An image depends on the seed, its split, row
+    and label and its person alone. Class weights follow the train split of RAF-DB.
 
     Sources: Friesen, Ekman, "EMFACS-7: Emotional Facial Action Coding System", 1983 (actions); Li, Deng, Du, "Reliable
     Crowdsourcing and Deep Locality-Preserving Learning for Expression Recognition in the Wild", 2017 (class weights).

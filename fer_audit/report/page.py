@@ -34,6 +34,7 @@ from fer_audit.report.label_errors import label_errors_table
 from fer_audit.report.live import Live
 from fer_audit.report.naming import answers_only, cell_name, several_seeds
 from fer_audit.report.noise import noise_area_table, noise_table
+from fer_audit.report.outside_code import outside_code_table
 from fer_audit.report.payload import SHOWN, packed, payload
 from fer_audit.report.pictures import Picture, pictures
 from fer_audit.report.pointers import Pointers
@@ -162,6 +163,7 @@ def _tables(results: Results, run: RunRecord | None, folder: Path) -> dict[str, 
         checks.copies_table(results.dataset.hygiene),
         checks.blind_table(results.dataset.hygiene),
         tables.corruption_table(results),
+        outside_code_table(results.provenance),
     )
     return {table.id: table for table in made}
 

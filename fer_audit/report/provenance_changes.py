@@ -59,6 +59,7 @@ def _known(run: FinishedRun) -> Iterator[tuple[tuple[str, str], str]]:
     groups = (
         ("software", software),
         ("dataset", _dataset(run.results.dataset)),
+        ("code", {file.path: file.sha256 for file in origin.code if file.plugins}),
         ("recipe", origin.recipe),
         ("grid", {"name": run.results.grid, "SHA-256": origin.grid_sha256, "seeds": origin.seeds}),
         ("run", _run(run.record) if run.record else {}),

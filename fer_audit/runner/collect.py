@@ -276,4 +276,5 @@ def _provenance(plan: Plan) -> Provenance:
         grid_sha256=hashlib.sha256(plan.file.text.encode()).hexdigest(),
         recipe=plan.grid.training.model_dump(mode="json"),
         seeds=list(plan.grid.seeds),
+        code=plan.code,
     )

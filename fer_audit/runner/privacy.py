@@ -74,7 +74,16 @@ def measure_privacy(
         attacks=[one.result for one in found],
         exposed=[most_exposed(one, digest, given, corrupted) for one in found],
     )
-    return privacy, {repr(attack): one for attack, one in zip(attacks, found, strict=True)}
+    return privacy, dict(zip(_labels(attacks), found, strict=True))
+
+
+def _labels(attacks: Sequence[MembershipAttack]) -> list[str]:
+    """What each attack is called in the records; classes of one name, of other files or packages, are told apart."""
+    shown = [repr(attack) for attack in attacks]
+    return [
+        label if shown.count(label) == 1 else f"{attack.address()}: {label}"
+        for label, attack in zip(shown, attacks, strict=True)
+    ]
 
 
 def attack_entries(

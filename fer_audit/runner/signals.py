@@ -24,7 +24,16 @@ from fer_audit.attacks.signals import Signals
 from fer_audit.errors import FerAuditError, SignalsError
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import raised_in
-from fer_audit.results import Cell, DatasetSummary, PluginRecord, Privacy, Provenance, Results, SplitSummary
+from fer_audit.results import (
+    Cell,
+    DatasetSummary,
+    PluginRecord,
+    Privacy,
+    Provenance,
+    Results,
+    SourceFile,
+    SplitSummary,
+)
 from fer_audit.runner.exposed import most_exposed
 
 RECORDS = "records.csv"  #: the exposure of every row
@@ -97,15 +106,20 @@ class SignalsAudit:
         except Exception as error:
             raise AttackError(raised_in(attack, error)) from error
 
-    def results(self, found: Sequence[Audited], digest: str, *, records: bool) -> Results:
-        """The results that the report shows: one cell, and nothing of images, trainings and costs."""
+    def results(
+        self, found: Sequence[Audited], digest: str, *, records: bool, code: Sequence[SourceFile] = ()
+    ) -> Results:
+        """The results that the report shows: one cell, and nothing of images, trainings and costs.
+
+        `code` is what attacks from outside fer-audit lie in.
+        """
         return Results(
             grid=self.name,
             include_images=False,
             dataset=self._dataset(digest),
             costs=[],
             cells=[self._cell(self._privacy(found, digest, records))],
-            provenance=self._provenance(found),
+            provenance=self._provenance(found, code),
         )
 
     def _dataset(self, digest: str) -> DatasetSummary:
@@ -153,7 +167,7 @@ class SignalsAudit:
             exposed=[most_exposed(one, digest, signals.labels, np.zeros(signals.rows, np.bool_)) for one in found],
         )
 
-    def _provenance(self, found: Sequence[Audited]) -> Provenance:
+    def _provenance(self, found: Sequence[Audited], code: Sequence[SourceFile]) -> Provenance:
         asked = self._asked(found)
         return Provenance(
             fer_audit=fer_audit.__version__,
@@ -164,6 +178,7 @@ class SignalsAudit:
             grid_sha256=hashlib.sha256(asked.encode()).hexdigest(),
             recipe={},
             seeds=[self.seed],
+            code=list(code),
         )
 
     def _asked(self, found: Sequence[Audited]) -> str:

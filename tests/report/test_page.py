@@ -11,7 +11,7 @@ from fer_audit.report import page
 from fer_audit.report.live import Live
 from fer_audit.report.page import render
 from fer_audit.report.payload import unpacked
-from fer_audit.results import Cell, Explanation, GalleryRow, Gate, Tile
+from fer_audit.results import Cell, Explanation, GalleryRow, Gate, SourceFile, Tile
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -304,6 +304,28 @@ def test_provenance_is_verbatim(few, make_folder):
     assert few.provenance.grid_text in text
     assert few.dataset.digest in text
     assert "2000-01-01T00:00:00+00:00" in text
+
+
+def with_code(results, *files):
+    return results.model_copy(update={"provenance": results.provenance.model_copy(update={"code": list(files)})})
+
+
+def test_code_from_outside_is_told_file_by_file(few, make_folder):
+    assert "Code from outside fer-audit" not in text_of(make_folder(few))
+    told = with_code(
+        few,
+        SourceFile(path="plugins/mine.py", sha256="ab" * 32, plugins=["model mine", "augmentation mine"]),
+        SourceFile(path="plugins/<b>.py", sha256="cd" * 32),
+        SourceFile(path="plugins/broken.py", sha256="ef" * 32, loaded=False),
+    )
+    text = text_of(make_folder(told))
+    table = text[text.index('id="outside_code-table"') :].partition("</table>")[0]
+    assert "Code from outside fer-audit" in table
+    assert "model mine, augmentation mine" in table
+    assert "imported, not used" in table
+    assert "not loaded" in table
+    assert "abababababab<" in table
+    assert "plugins/&lt;b&gt;.py" in table
 
 
 def test_every_chart_has_a_place_a_description_and_its_numbers(few, make_folder):

@@ -13,7 +13,7 @@ from fer_audit.report.provenance_changes import facts, grid_difference, other_ro
 from fer_audit.report.run_differences import cost_changes, differences, measures
 from fer_audit.report.two_runs import TwoRuns, two_runs
 from fer_audit.report.two_runs_page import LISTED, two_runs_html, write_two_runs
-from fer_audit.results import Estimate, Latency, PluginRecord, RunRecord
+from fer_audit.results import Estimate, Latency, PluginRecord, RunRecord, SourceFile
 
 HOSTILE = "</script></style><img src=x onerror=\"document.title='owned'\">"
 CHROMIUM = shutil.which("chromium")
@@ -73,6 +73,15 @@ def test_one_folder_twice_is_said(few, make_folder):
         ({"python": "3.11.9"}, ("software", "Python", "3.11.0", "3.11.9")),
         ({"recipe": {"image_size": 48, "epochs": 20, "batch_size": 64, "optimizer": "adamw"}}, ("recipe", "epochs")),
         ({"seeds": [0, 1]}, ("grid", "seeds", "0", "0, 1")),
+        (
+            {
+                "code": [
+                    SourceFile(path="plugins/mine.py", sha256="ab" * 32, plugins=["model mine"]),
+                    SourceFile(path="plugins/unused.py", sha256="cd" * 32),
+                ]
+            },
+            ("code", "plugins/mine.py", "\u2014", "ab" * 32),
+        ),
     ],
 )
 def test_what_changed_in_the_provenance_comes_first_and_nothing_else_did(few, change, expected):
