@@ -99,7 +99,8 @@ class Plugin(ABC):
 def raised_in(plugin: Plugin, error: Exception) -> str:
     """One sentence about an exception that the code of `plugin` raised: which plug-in, where, and what."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{plugin.kind} {plugin.address()!r} failed at {frame.filename}:{frame.lineno}: {type(error).__name__}: {error}"
+    told = f"{type(error).__name__}: {error}"
+    return f"{plugin.kind} {plugin.address()!r} failed at {frame.filename}:{frame.lineno}: {told}"
 
 
 def canonical_json(value: Any) -> str:

@@ -42,8 +42,8 @@ class Subject(MembershipAttack):
         base, given = self.params.base, self.params.base_params
         if base == self.name or "/" in base or "queries" in given:
             raise PluginError(
-                "membership attack 'subject': base must be a built-in attack on rows, and queries are a parameter of 'subject' "
-                f"itself; received base={base!r}, base_params={given}"
+                "membership attack 'subject': base must be a built-in attack on rows, and queries are a parameter of "
+                f"'subject' itself; received base={base!r}, base_params={given}"
             )
         made = Registry.load().create("membership-attack", base, {**given, "queries": self.params.queries})
         self._rows = cast("MembershipAttack", made)

@@ -39,7 +39,8 @@ def test_its_needs_are_those_of_the_attack_on_rows() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"base": "subject"}, "base must be an attack on rows"),
+        ({"base": "subject"}, "base must be a built-in attack on rows"),
+        ({"base": "package/attack"}, "base must be a built-in attack on rows"),
         ({"base_params": {"queries": [0]}}, "queries are a parameter of 'subject' itself"),
         ({"base": "lira-onlin"}, "did you mean 'lira-online'"),
         ({"base": "rmia", "base_params": {"gamma": -1}}, "gamma"),
