@@ -274,6 +274,7 @@ def test_choices_of_charts_move_together_and_stand_in_the_address(browser, few, 
     again = visit(browser, path, seen.hash, drawn=True)
     assert again.page.input_value("#cell-curves") == last.id
     again.page.locator("[data-numbers=corruptions] summary").click()
+    again.page.wait_for_selector("[data-numbers=corruptions] tbody td")  # filled once it is open
     cells = again.page.locator("[data-numbers=corruptions] tbody tr").first.locator("td").all_inner_texts()
     assert with_interval(last.corruptions.kinds[0].accuracy[4]) in cells
 
