@@ -37,11 +37,16 @@ def execute(options: argparse.Namespace) -> int:
     """Prints one line a check; 0 when all hold, 1 when some do not."""
     from rich.console import Console
 
-    from fer_audit.testing import run_checks
+    from fer_audit.testing import checks_of, run_checks
+    from fer_audit.testing.kit import refuse_unknown
+    from fer_audit.testing.subjects import broken_in
 
     console = Console(highlight=False)
-    failed: list[str] = []
-    for subject in _subjects(options):
+    path, failed = _path(options.plugin), False
+    subjects = _subjects(options, path)
+    for subject in subjects:
+        refuse_unknown(options.skip, checks_of(subject))
+    for subject in subjects:
         began = time.perf_counter()
         _say(console, f"{subject.kind} {subject.label}  {_shown(subject.file)}", style="bold")
         verdicts: list[Verdict] = []
@@ -52,19 +57,30 @@ def execute(options: argparse.Namespace) -> int:
         seconds = time.perf_counter() - began
         told = f"{counts['ok']} hold, {counts['failed']} fail, {counts['skipped']} skipped, in {seconds:.1f} s"
         _say(console, told, style="red" if counts["failed"] else "green")
-        failed += [subject.label] if counts["failed"] else []
+        failed = failed or counts["failed"] > 0
+    for broken in broken_in(path) if path is not None and path.is_dir() else ():
+        _say(console, f"not loaded: {broken}", style="red")
+        failed = True
     return _FAILED if failed else 0
 
 
-def _subjects(options: argparse.Namespace) -> list[Subject]:
+def _path(plugin: str) -> Path | None:
+    """The file or folder that is meant, also where the ending was left out; None for a name."""
+    path = Path(plugin)
+    if path.suffix == ".py" or path.is_dir():
+        return path
+    file = path.with_name(f"{path.name}.py") if path.name else path
+    return file if len(path.parts) > 1 and file.is_file() else None
+
+
+def _subjects(options: argparse.Namespace, path: Path | None) -> list[Subject]:
     """What is to be checked; raises PluginError where there is nothing."""
     from fer_audit.cli.references import parse_reference
     from fer_audit.plugins import kinds_called
     from fer_audit.testing import load_subject, load_subjects
 
     kinds = kinds_called(options.kind)
-    path = Path(options.plugin)
-    if path.suffix == ".py" or path.is_dir():
+    if path is not None:
         return load_subjects(path, kinds=kinds)
     ref = parse_reference(options.plugin, "PLUGIN")
     subject = load_subject(ref.name, kinds=kinds, folders=plugin_folders(options), params=ref.params)

@@ -19,14 +19,16 @@ from fer_audit.attacks.audit import audit, references_of
 from fer_audit.attacks.membership_attack import Floats, MembershipAttack
 from fer_audit.attacks.signals import Signals
 from fer_audit.errors import FerAuditError, SignalsError
-from fer_audit.metrics.membership import auc
 from fer_audit.testing.check import CheckFailed, NotApplicable, Rule, Subject, raised, require
+from fer_audit.testing.membership_comparisons import auc_of, require_same, standardised, swapped
 from fer_audit.testing.membership_worlds import (
     ordinary,
     renamed_classes,
     replaced,
     scores_of,
+    shuffled_references,
     take_rows,
+    turned_population,
     with_few,
     with_logits,
     with_ties,
@@ -35,16 +37,25 @@ from fer_audit.testing.membership_worlds import (
 )
 
 #: A leak that nobody could miss: members are nearly always classified as their label says, others nearly never.
-_PLANTED: dict[str, Any] = {"models": 16, "rows": 300, "leak": 10.0, "confidence": -4.0, "spread": 0.5}
+#: Members' answers to different queries agree, too.
+_PLANTED: dict[str, Any] = {
+    "models": 16,
+    "rows": 300,
+    "leak": 10.0,
+    "confidence": -4.0,
+    "spread": 0.5,
+    "steady": 0.9,
+}
 _LEAST_AUC = 0.9
+
+#: Rows that differ in difficulty far more than membership changes, which is what references are for.
+_DIFFICULT: dict[str, Any] = {"models": 8, "rows": 600, "leak": 2.0, "spread": 3.0}
+_SLACK = 0.03
 
 #: The negative control: draws, and where its two tests alarm.
 _DRAWS = 30
 _ALARM_DEVIATIONS = 4.0  # two-sided p = 6e-5
 _ALARM_P = 5e-5
-
-#: Scores are equal that differ by less than this share of their range: sums in another order, fits that converge.
-_TOLERANCE = 1e-6
 
 
 def result_digest(plugin: MembershipAttack) -> str:
@@ -61,16 +72,21 @@ def scores_are_finite_numbers(subject: Subject) -> None:
     scores = scores_of(attack, ordinary(attack))
     infinite = int(np.isinf(scores).sum())
     require(not infinite, f"expected finite scores on ordinary answers, received {infinite} infinite of {len(scores)}")
+    for classes in (2, 7):
+        scores_of(attack, world(attack, 4, models=6, rows=100, leak=1.0, classes=classes))
+    if attack.needed().queries == 1 and attack.params.queries == "all":
+        scores_of(attack, world(attack, 4, models=6, rows=100, leak=1.0, queries=1))
 
 
 def larger_means_member(subject: Subject) -> str:
     """A leak that nobody could miss is found: the AUC is above .9.
 
-    Look at the sign of what `infer` returns: larger must mean more likely a member, so a loss has to be negated.
+    Look at the sign of what `infer` returns: larger must mean more likely a member, so a loss has to be negated. An
+    attack on something that does not leak in the toy world is what `expected_failures` is for.
     """
     attack = subject.make()
     signals = world(attack, 0, **_PLANTED)
-    found = _auc(attack, scores_of(attack, signals), signals)
+    found = auc_of(attack, scores_of(attack, signals), signals)
     hint = "; the sign looks inverted" if found < 0.5 else ""
     require(
         found > _LEAST_AUC, f"expected an AUC above {_LEAST_AUC} where members stand out, received {found:.3f}{hint}"
@@ -86,11 +102,7 @@ def chance_where_nothing_leaks(subject: Subject) -> str:
     from scipy.stats import chi2
 
     attack = subject.make()
-    found: list[tuple[float, float]] = []
-    for seed in range(_DRAWS):
-        signals = world(attack, 1000 + seed, models=8, rows=200, together=1)
-        found.append(_standardised(scores_of(attack, signals), signals.keep[0]))
-    aucs, deviations = np.array(found).T
+    aucs, deviations = _nothing_leaks(attack, _DRAWS, paired=True)
     mean, shift = float(aucs.mean()), float(deviations.sum() / math.sqrt(_DRAWS))
     scatter = float((deviations**2).sum())
     require(
@@ -103,6 +115,64 @@ def chance_where_nothing_leaks(subject: Subject) -> str:
         "variance",
     )
     return f"mean AUC {mean:.3f} over {_DRAWS} draws"
+
+
+def references_help(subject: Subject) -> str:
+    """Where rows differ in difficulty, what references say of a row does not make the attack worse.
+
+    A reference that is sure of a row makes it easy, not a member: subtract what references say, never add it.
+    """
+    attack = subject.make()
+    if not attack.needed().references:
+        raise NotApplicable("it needs no reference models")
+    matched, shuffled = [], []
+    for seed in (1, 2):
+        signals = world(attack, seed, **_DIFFICULT)
+        matched.append(auc_of(attack, scores_of(attack, signals), signals))
+        mixed = shuffled_references(signals)
+        shuffled.append(auc_of(attack, scores_of(attack, mixed), mixed))
+    one, other = float(np.mean(matched)), float(np.mean(shuffled))
+    require(
+        one > other - _SLACK,
+        f"expected an AUC that is no lower with references than with what they say of other rows, received {one:.3f} "
+        f"and {other:.3f}",
+    )
+    return f"AUC {one:.3f}, {other:.3f} with what they say of other rows"
+
+
+def confident_answers_are_told_apart(subject: Subject) -> str:
+    """Models that are nearly certain of every label still give rows different scores.
+
+    Stay on a log scale, in float64: 1 - 1e-9 is 1 in float32, and all rows tie.
+    """
+    attack = subject.make()
+    usual = ordinary(attack)
+    several = len(np.unique(scores_of(attack, usual)))
+    units = usual.rows if attack.unit == "row" else len(np.unique(np.asarray(usual.subjects)))
+    if several < units / 2:
+        raise NotApplicable("it gives few different scores")
+    certain = len(np.unique(scores_of(attack, world(attack, 3, models=8, rows=200, leak=1.0, confidence=20.0))))
+    require(2 * certain > several, f"expected about {several} different scores of certain models, received {certain}")
+    return f"{certain} scores of {units}"
+
+
+def counts_of_references_are_unused(subject: Subject) -> str:
+    """Where every row is in half of the models and nothing leaks, the attack does no better than chance.
+
+    How many references trained on a row tells, in such data, whether the target did: compare means, never counts.
+    """
+    attack = subject.make()
+    if not attack.needed().references:
+        raise NotApplicable("it is shown no reference models")
+    aucs, deviations = _nothing_leaks(attack, _DRAWS // 2, paired=False)
+    mean, shift = float(aucs.mean()), float(deviations.sum() / math.sqrt(len(aucs)))
+    # Below one half is known: a target's members are what its references lack, and a classifier learns the opposite.
+    require(
+        shift < _ALARM_DEVIATIONS,
+        f"expected a mean AUC of at most .5 over {len(aucs)} draws, received {mean:.3f}, {shift:.1f} standard errors "
+        "above",
+    )
+    return f"mean AUC {mean:.3f} over {len(aucs)} draws"
 
 
 def target_membership_is_unused(subject: Subject) -> None:
@@ -127,18 +197,24 @@ def target_membership_is_unused(subject: Subject) -> None:
         require(
             not changed, f"expected scores that do not depend on the target's members, {changed} of {len(keep[0])} did"
         )
+    left_out = [model for model in range(1, signals.models) if model not in references]
+    logits = signals.logits.copy()
+    logits[left_out] = 0
+    same = np.array_equal(attack.score(replace(signals, logits=logits), 0, references=references), expected)
+    require(same, "expected scores that do not depend on models that are no references, such as the complement")
 
 
 def row_order_is_irrelevant(subject: Subject) -> None:
     """Rows in another order get the same scores.
 
-    Let nothing depend on a row's place; subsample rows by what they are, not by where they stand.
+    Let nothing depend on a row's place; what samples or fits rows sorts them first, as `attacks.attack_model.fit` does.
     """
     attack = subject.make()
     signals = ordinary(attack)
     order = np.random.default_rng(0).permutation(signals.rows)
-    moved = scores_of(attack, take_rows(signals, order))
-    _require_same(scores_of(attack, signals)[order], moved, "rows in another order")
+    expected = scores_of(attack, signals)
+    require_same(expected[order], scores_of(attack, take_rows(signals, order)), "rows in another order")
+    require_same(expected, scores_of(attack, turned_population(signals)), "a population in another order")
 
 
 def reference_order_is_irrelevant(subject: Subject) -> None:
@@ -152,7 +228,7 @@ def reference_order_is_irrelevant(subject: Subject) -> None:
     signals = ordinary(attack)
     references = list(references_of(signals.keep, 0))
     moved = attack.score(signals, 0, references=references[::-1])
-    _require_same(attack.score(signals, 0, references=references), moved, "references in another order")
+    require_same(attack.score(signals, 0, references=references), moved, "references in another order")
 
 
 def class_names_are_irrelevant(subject: Subject) -> None:
@@ -162,7 +238,7 @@ def class_names_are_irrelevant(subject: Subject) -> None:
     """
     attack = subject.make()
     signals = ordinary(attack)
-    _require_same(scores_of(attack, signals), scores_of(attack, renamed_classes(signals)), "classes in another order")
+    require_same(scores_of(attack, signals), scores_of(attack, renamed_classes(signals)), "classes in another order")
 
 
 def ties_are_kept(subject: Subject) -> None:
@@ -174,7 +250,7 @@ def ties_are_kept(subject: Subject) -> None:
     signals = ordinary(attack)
     twice = np.tile(np.arange(signals.rows), 2)
     first, second = np.split(scores_of(attack, take_rows(signals, twice)), 2)
-    _require_same(first, second, "equal rows")
+    require_same(first, second, "equal rows")
     for said, changed in with_ties(signals):
         _without_nan(attack, changed, said)
 
@@ -248,8 +324,8 @@ def scores_rows_apart_is_true(subject: Subject) -> None:
     signals = ordinary(one)
     half = np.arange(0, signals.rows, 2)
     together, alone = scores_of(one, signals)[half], scores_of(one, take_rows(signals, half))
-    swapped = _swapped(together, alone) + _swapped(alone, together)
-    require(not swapped, f"expected half of the rows alone in the same order, {swapped} of {len(half)} were not")
+    moved = swapped(together, alone) + swapped(alone, together)
+    require(not moved, f"expected half of the rows alone in the same order, {moved} of {len(half)} were not")
 
 
 def a_subject_has_one_score(subject: Subject) -> None:
@@ -265,6 +341,33 @@ def a_subject_has_one_score(subject: Subject) -> None:
     for person in np.unique(subjects):
         found = np.unique(scores[subjects == person])
         require(len(found) == 1, f"expected one score for each person, person {person} has {len(found)}")
+
+
+def names_of_subjects_are_irrelevant(subject: Subject) -> None:
+    """Subjects that are called by words get the scores that those called by numbers get.
+
+    Use subjects to group rows (`np.unique`), never as numbers; without `needs.subjects` there may be none.
+    """
+    attack = subject.make()
+    signals = ordinary(attack)
+    words = replace(signals, subjects=np.char.add("person ", np.asarray(signals.subjects).astype(np.str_)))
+    require_same(scores_of(attack, signals), scores_of(attack, words), "subjects with other names")
+
+
+def earlier_targets_leave_no_trace(subject: Subject) -> None:
+    """One attack object scores each target as a fresh one does, whatever it scored before.
+
+    Keep nothing between two calls of `infer`; what one target taught must not help with the next.
+    """
+    attack = subject.make()
+    first, other = ordinary(attack), world(attack, 78, models=8, rows=150, leak=1.0)
+    for signals, target in ((first, 0), (other, 1), (first, 2), (first, 0)):
+        references = references_of(signals.keep, target)
+        expected = subject.make().score(signals, target, references=references)
+        found = attack.score(signals, target, references=references)
+        require(
+            np.array_equal(found, expected), "expected the scores of a fresh attack, received others after a target"
+        )
 
 
 def only_the_chosen_queries_are_seen(subject: Subject) -> None:
@@ -313,6 +416,9 @@ CHECKS: tuple[Rule, ...] = (
     scores_are_finite_numbers,
     larger_means_member,
     chance_where_nothing_leaks,
+    counts_of_references_are_unused,
+    references_help,
+    confident_answers_are_told_apart,
     target_membership_is_unused,
     row_order_is_irrelevant,
     reference_order_is_irrelevant,
@@ -323,29 +429,22 @@ CHECKS: tuple[Rule, ...] = (
     needs_are_used,
     scores_rows_apart_is_true,
     a_subject_has_one_score,
+    names_of_subjects_are_irrelevant,
+    earlier_targets_leave_no_trace,
     only_the_chosen_queries_are_seen,
     inputs_are_left_alone,
     an_audit_gets_through,
 )
 
 
-def _require_same(expected: Floats, found: Floats, what: str) -> None:
-    """Raises CheckFailed where scores differ by more than rounding; infinite ones must be the same."""
-    finite = np.isfinite(expected) & np.isfinite(found)
-    span = float(np.ptp(expected[finite])) if finite.any() else 0.0
-    apart = np.abs(expected[finite] - found[finite]).max(initial=0.0)
-    moved = int((expected[~finite] != found[~finite]).sum())
-    limit = _TOLERANCE * max(span, 1.0)
-    require(
-        not moved and apart <= limit,
-        f"expected the same scores for {what}, received scores that are up to {apart:.3g} apart (range {span:.3g})",
-    )
-
-
-def _swapped(order: Floats, scores: Floats) -> int:
-    """Neighbours in the order of one score that the other puts the other way round, by more than rounding."""
-    steps = np.diff(scores[np.argsort(order, kind="stable")])
-    return int((steps < -_TOLERANCE * max(1.0, float(np.ptp(scores)))).sum())
+def _nothing_leaks(attack: MembershipAttack, draws: int, *, paired: bool) -> tuple[Floats, Floats]:
+    """AUCs (D,) of draws without a leak, and how many standard deviations each is from one half."""
+    found: list[tuple[float, float]] = []
+    for seed in range(draws):
+        signals = world(attack, 1000 + seed, models=8, rows=200, together=1, paired=paired)
+        found.append(standardised(scores_of(attack, signals), signals.keep[0]))
+    aucs, deviations = np.array(found).T
+    return aucs, deviations
 
 
 def _without_nan(attack: MembershipAttack, signals: Signals, what: str) -> None:
@@ -371,25 +470,3 @@ def _population_fallback_is_declared(attack: MembershipAttack) -> None:
 
 def _bytes(array: npt.NDArray[Any] | None) -> bytes:
     return b"" if array is None else np.ascontiguousarray(array).tobytes()
-
-
-def _auc(attack: MembershipAttack, scores: Floats, signals: Signals) -> float:
-    """AUC over rows, or over people where these are what is attacked."""
-    keep, subjects = signals.keep[0], signals.subjects
-    if attack.unit == "subject" and subjects is not None:
-        first = np.unique(subjects, return_index=True)[1]
-        scores, keep = scores[first], keep[first]
-    return auc(scores[keep], scores[~keep])
-
-
-def _standardised(scores: Floats, keep: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """AUC, and how many standard deviations it is from one half.
-
-    Members are a random half of the rows, so under "nothing leaks" this is the Mann-Whitney statistic with its variance
-    (n0 + n1 + 1) / (12 n0 n1), corrected for ties (Lehmann, "Nonparametrics", 1975, section 1.4).
-    """
-    found = auc(scores[keep], scores[~keep])
-    n1, n0, n = int(keep.sum()), int((~keep).sum()), len(keep)
-    ties = np.unique(scores, return_counts=True)[1].astype(float)
-    variance = (n + 1) / (12 * n0 * n1) * (1 - (ties**3 - ties).sum() / (n**3 - n))
-    return found, 0.0 if variance < 1e-12 else (found - 0.5) / math.sqrt(variance)

@@ -35,23 +35,23 @@ def _size(attack: MembershipAttack) -> _Size:
 def world(attack: MembershipAttack, seed: int, *, models: int, rows: int, **how: float) -> Signals:
     """Toy signals with at least so many models, and with what the attack needs; `how` as `toy_signals` takes it."""
     size = _size(attack)
-    return _drawn(seed, max(models, size.models), rows, size.queries, tuple(sorted(how.items())))
+    return _drawn(seed, max(models, size.models), rows, tuple(sorted({"queries": size.queries, **how}.items())))
 
 
 def writable_world(attack: MembershipAttack, seed: int, *, models: int, rows: int, **how: float) -> Signals:
     """Like `world`, in arrays that an attack that means to can write into."""
     size = _size(attack)
-    return _draw(seed, max(models, size.models), rows, size.queries, tuple(sorted(how.items())))
+    return _draw(seed, max(models, size.models), rows, tuple(sorted({"queries": size.queries, **how}.items())))
 
 
-def _draw(seed: int, models: int, rows: int, queries: int, how: tuple[tuple[str, float], ...]) -> Signals:
-    return toy_signals(seed, models=models, rows=rows, queries=queries, classes=4, population=60, **dict[str, Any](how))
+def _draw(seed: int, models: int, rows: int, how: tuple[tuple[str, float], ...]) -> Signals:
+    return toy_signals(seed, models=models, rows=rows, **{"classes": 4, "population": 60, **dict[str, Any](how)})
 
 
 @cache
-def _drawn(seed: int, models: int, rows: int, queries: int, how: tuple[tuple[str, float], ...]) -> Signals:
+def _drawn(seed: int, models: int, rows: int, how: tuple[tuple[str, float], ...]) -> Signals:
     """Signals that serve many checks: their arrays lie in bytes, so that nothing can make them writable."""
-    signals = _draw(seed, models, rows, queries, how)
+    signals = _draw(seed, models, rows, how)
     for each in fields(signals):
         array = getattr(signals, each.name)
         object.__setattr__(signals, each.name, np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape))
@@ -105,6 +105,31 @@ def _undecided(logits: Any, labels: npt.NDArray[np.int64]) -> Floats:
     return found
 
 
+def shuffled_references(signals: Signals) -> Signals:
+    """The same target, with references that say of each row what they say of another one with its label.
+
+    Whether they trained on a row goes with what they say, so that a member still looks like one.
+    """
+    rng = np.random.default_rng(0)
+    order = np.arange(signals.rows)
+    for label in np.unique(signals.labels):
+        rows = np.flatnonzero(signals.labels == label)
+        order[rows] = rng.permutation(rows)
+    logits, keep = signals.logits.copy(), signals.keep.copy()
+    others = list(references_of(signals.keep, 0))
+    logits[others], keep[others] = logits[others][:, order], keep[others][:, order]
+    return replace(signals, logits=logits, keep=keep)
+
+
+def turned_population(signals: Signals) -> Signals:
+    """The same signals, the population in another order."""
+    return replace(
+        signals,
+        population_logits=_if(signals.population_logits, lambda logits: logits[:, ::-1]),
+        population_labels=_if(signals.population_labels, lambda labels: labels[::-1]),
+    )
+
+
 def renamed_classes(signals: Signals) -> Signals:
     """The same signals with classes in another order, and labels to match."""
     order = np.roll(np.arange(signals.classes), 1)
@@ -143,6 +168,7 @@ def with_few(attack: MembershipAttack) -> Iterator[tuple[str, Callable[[], Score
     yield "references with one member", scored(replace(signals, keep=keep))
     yield "one reference", scored(signals, references[:1])
     yield "five rows", scored(take_rows(signals, _mixed_rows(signals)))
+    yield "no subjects", scored(replace(signals, subjects=None))
     yield "no population", scored(replace(signals, population_logits=None, population_labels=None))
 
 
@@ -164,8 +190,11 @@ def _mixed_rows(signals: Signals) -> npt.NDArray[np.intp]:
 def replaced(needed: Needs, signals: Signals, other: Signals) -> Iterator[tuple[str, Signals]]:
     """The signals with one thing that is needed as it is in `other`."""
     if needed.references:
-        logits = np.concatenate([signals.logits[:1], other.logits[1:]])
-        yield "references", replace(signals, logits=logits)
+        references = replace(signals, logits=np.concatenate([signals.logits[:1], other.logits[1:]]))
+        if signals.loss_trace is not None and other.loss_trace is not None:
+            trace = np.concatenate([signals.loss_trace[:1], other.loss_trace[1:]])
+            references = replace(references, loss_trace=trace)
+        yield "references", references
     if needed.population:
         population = other.population_logits, other.population_labels
         yield "the population", replace(signals, population_logits=population[0], population_labels=population[1])
@@ -174,7 +203,8 @@ def replaced(needed: Needs, signals: Signals, other: Signals) -> Iterator[tuple[
         logits[:, :, 1:] = other.logits[:, :, 1:]
         yield "further queries", replace(signals, logits=logits)
     if needed.loss_trace:
-        yield "the losses of every epoch", replace(signals, loss_trace=other.loss_trace)
+        trace = np.concatenate([np.asarray(other.loss_trace)[:1], np.asarray(signals.loss_trace)[1:]])
+        yield "the losses of every epoch", replace(signals, loss_trace=trace)
     if needed.subjects:
         subjects = np.random.default_rng(0).permutation(np.asarray(signals.subjects))
         yield "subjects", replace(signals, subjects=subjects)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fer_audit.broken_plugin import BrokenPlugin
 from fer_audit.errors import PluginError, did_you_mean
+from fer_audit.plugin_folder import test_files
 from fer_audit.plugins import KINDS, Plugin
 from fer_audit.registry import Registry
 from fer_audit.testing.check import Subject
@@ -15,22 +18,31 @@ from fer_audit.testing.check import Subject
 def load_subjects(
     path: Path, *, kinds: Iterable[str] = tuple(KINDS), params: Mapping[str, Any] | None = None
 ) -> list[Subject]:
-    """The plug-ins of some kinds in a file, or in a folder of files; raises PluginError where there is none."""
-    folder = path if path.is_dir() else path.parent
+    """The plug-ins of some kinds in a file, or in a folder of files, where `broken_in` tells of those that fail.
+
+    Raises PluginError where there is none, or the file can't be imported.
+    """
     if not path.exists():
         raise PluginError(f"can't check {path}: there is no such file or folder")
+    folder, place = (path if path.is_dir() else path.parent), path.resolve()
+    if place in test_files(folder):
+        raise PluginError(f"can't check {path}: by its name it is a test, and no plug-in file; rename it")
     registry = Registry.load([folder])
-    inside = [folder.resolve() if path.is_dir() else path.resolve()]
-    for broken in registry.broken:
-        if _lies_in(broken.path, inside):
-            raise PluginError(f"can't check {path}: {broken}")
-    found = [cls for kind in kinds for cls in _classes(registry, kind) if _lies_in(Path(_file(cls)), inside)]
+    broken = [each for each in registry.broken if _lies_in(each.path, place)]
+    found = [cls for kind in kinds for cls in _classes(registry, kind) if _lies_in(Path(inspect.getfile(cls)), place)]
+    if broken and not (found and path.is_dir()):
+        raise PluginError(f"can't check {path}: {broken[0]}")
     if not found:
         raise PluginError(
             f"{path} holds no plug-in of the kind {' or '.join(kinds)}; expected a class with a `name` that derives "
             "from one of fer-audit's contracts"
         )
     return [Subject(cls, dict(params or {})) for cls in found]
+
+
+def broken_in(folder: Path) -> list[BrokenPlugin]:
+    """The files of a plug-in folder that can't be used, and why."""
+    return [each for each in Registry.load([folder]).broken if _lies_in(each.path, folder.resolve())]
 
 
 def load_subject(
@@ -65,12 +77,7 @@ def _classes(registry: Registry, kind: str) -> list[type[Plugin]]:
     return [registry.classes[kind][name] for name in registry.names(kind)]
 
 
-def _file(cls: type[Plugin]) -> str:
-    import inspect
-
-    return inspect.getfile(cls)
-
-
-def _lies_in(file: Path, places: Iterable[Path]) -> bool:
+def _lies_in(file: Path, place: Path) -> bool:
+    """Whether a file is the file `place`, or lies below the folder `place`."""
     file = file.resolve()
-    return any(file == place or place in file.parents for place in places)
+    return file == place or place in file.parents

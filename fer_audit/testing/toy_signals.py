@@ -25,6 +25,8 @@ def toy_signals(
     classes: int = 3,
     population: int = 100,
     together: int = 5,
+    steady: float = 0.0,
+    paired: bool = True,
 ) -> Signals:
     """Signals of models in complementary pairs, where rows differ in difficulty and subjects share noise in a model.
 
@@ -43,6 +45,8 @@ def toy_signals(
         classes: C.
         population: Z, likewise rounded down; 0 for none.
         together: rows of one subject, who is a member with all of them or with none.
+        steady: share of the noise between queries that members lack.
+        paired: whether models come in complementary pairs; else each subject is in half of them, drawn anew for each.
     """
     rng = np.random.default_rng(seed)
     people, extra = rows // together, population // together
@@ -50,15 +54,14 @@ def toy_signals(
     labels = rng.integers(0, classes, len(subjects))
     keep = np.zeros((models, len(labels)), np.bool_)
     pool, outside = slice(together * people), slice(together * people, None)
-    for pair in range(0, models, 2):
-        half = np.zeros(people, np.bool_)
-        half[rng.permutation(people)[: people // 2]] = True
-        keep[pair : pair + 2, pool] = np.array([half, ~half])[: models - pair, subjects[pool]]
+    halves = _paired_halves(models, people, rng) if paired else _balanced_halves(models, people, rng)
+    keep[:, pool] = halves[:, subjects[pool]]
     shape = (models, len(labels), queries, classes)
-    logits = rng.normal(0, 1, (1, len(labels), 1, classes)) + rng.normal(0, 0.7, shape)
+    noise = rng.normal(0, 1, (1, len(labels), 1, classes))
+    noise = noise + rng.normal(0, 0.7, shape) * (1 - steady * keep)[:, :, None, None]
     own = confidence + rng.normal(0, spread, len(labels)) + rng.normal(0, 0.5, (models, people + extra))[:, subjects]
-    logits[:, np.arange(len(labels)), :, labels] += (own + leak * keep).T[:, :, None]
-    logits = logits.astype(np.float32)
+    noise[:, np.arange(len(labels)), :, labels] += (own + leak * keep).T[:, :, None]
+    logits = noise.astype(np.float32)
     return Signals(
         logits[:, pool],
         keep[:, pool],
@@ -68,6 +71,21 @@ def toy_signals(
         labels[outside] if population else None,
         _trace(logits[:, pool, 0], labels[pool], rng),
     )
+
+
+def _paired_halves(models: int, people: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Which model trained on which person (M, S): random halves and their complements."""
+    keep = np.zeros((models, people), np.bool_)
+    for pair in range(0, models, 2):
+        half = np.zeros(people, np.bool_)
+        half[rng.permutation(people)[: people // 2]] = True
+        keep[pair : pair + 2] = np.array([half, ~half])[: models - pair]
+    return keep
+
+
+def _balanced_halves(models: int, people: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """(M, S), every person in half of the models: how many of the others hold a row then tells of each model."""
+    return np.asarray(np.argsort(rng.random((models, people)), axis=0) < models // 2)
 
 
 def _trace(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], rng: np.random.Generator) -> Floats:

@@ -203,3 +203,96 @@ class Crashing(Honest):
         if np.bincount(view.labels).min() < 2:
             raise IndexError("index 1 is out of bounds")
         return super().infer(view)
+
+
+class Whispering(Honest):
+    """Knows a little of what is to be found out. Source: this test. Threat model: none that anybody has."""
+
+    name = "whispering"
+
+    def scored(self, signals, target=0, *, references=None):
+        found = super().scored(signals, target, references=references)
+        return type(found)(found.scores + 0.3 * signals.keep[target], found.notes)
+
+
+class Adding(Honest):
+    """Adds what the references say where it was to be subtracted. Source: this test. Threat model: black box."""
+
+    name = "adding"
+
+    def infer(self, view):
+        return (view.phi + view.reference_phi.mean(axis=0)).mean(axis=1) - view.population_phi.mean()
+
+
+class Tallying(Honest):
+    """Counts the references that trained on a row. Source: this test. Threat model: black box."""
+
+    name = "tallying"
+
+    def infer(self, view):
+        return super().infer(view) - 3 * view.reference_keep.sum(axis=0)
+
+
+class Saturated(Honest):
+    """The probability in float32, where that of a sure model is 1. Source: this test. Threat model: black box."""
+
+    name = "saturated"
+    needs: ClassVar[Needs] = Needs()
+
+    def infer(self, view):
+        return np.exp(view.log_probability.mean(axis=1)).astype(np.float32).astype(np.float64)
+
+
+class Trespassing(Honest):
+    """Looks at all models behind the view, the complement too. Source: this test. Threat model: none."""
+
+    name = "trespassing"
+
+    def infer(self, view):
+        return super().infer(view) - view._pool.phi.mean(axis=(0, 2))
+
+
+class Straying(Honest):
+    """Looks at all queries behind the view. Source: this test. Threat model: none."""
+
+    name = "straying"
+
+    def infer(self, view):
+        return super().infer(view) + 0.5 * view._pool.phi[view._target].mean(axis=1)
+
+
+class Stale(Honest):
+    """Keeps what the first references said for all that follow. Source: this test. Threat model: black box."""
+
+    name = "stale"
+
+    def infer(self, view):
+        if not hasattr(self, "mean"):
+            self.mean = view.reference_phi.mean()
+        return (view.phi - view.reference_phi.mean(axis=0)).mean(axis=1) + self.mean - view.population_phi.mean()
+
+
+class Named(Honest):
+    """Takes subjects for numbers. Source: this test. Threat model: black box."""
+
+    name = "named"
+    needs: ClassVar[Needs] = Needs(references=1, population=True, subjects=True)
+
+    def infer(self, view):
+        return super().infer(view) + 0.001 * np.asarray(view.subjects, np.float64)
+
+
+class Personal(Honest):
+    """Says that it scores people, and scores rows. Source: this test. Threat model: black box."""
+
+    name = "personal"
+    unit = "subject"
+
+
+class Greedy(Honest):
+    """Needs six references and says one. Source: this test. Threat model: black box."""
+
+    name = "greedy"
+
+    def infer(self, view):
+        return super().infer(view) + 0 * view.reference_phi[5].sum(axis=1)
