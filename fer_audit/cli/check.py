@@ -106,8 +106,8 @@ def _show(verdict: Verdict, earlier: list[Verdict], subject: Subject, console: C
 
 
 def _alike(reason: str) -> str:
-    """A reason but for its numbers: one fault shows in worlds of different sizes."""
-    return re.sub(r"\d+", "N", reason).rpartition("must return")[2]
+    """A reason but for its numbers and its place: one fault shows in worlds of different sizes."""
+    return re.sub(r"\d+", "N", re.sub(r" \(\S+:\d+\)$", "", reason)).rpartition("must return")[2]
 
 
 def _shown(path: Path) -> str:
