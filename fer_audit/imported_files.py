@@ -1,7 +1,7 @@
 """Which files a file of code imports, read from its text and never by importing it.
 
-Imports inside functions count too. Not seen are: what is imported by a computed name, what is opened as data, and other
-packages, whose versions are recorded instead.
+Imports inside functions count too. Not seen are: what is imported by a computed name, what is opened as data, and
+installed packages.
 """
 
 from __future__ import annotations
@@ -42,18 +42,23 @@ class Scope:
 
 
 def imported_files(first: Iterable[Path], scope: Scope) -> list[Path]:
-    """The files `first` and all files within `scope` that their imports lead to, sorted by their names below its root.
+    """The files `first` and all that their imports lead to, sorted by their names below the folder they start from.
 
-    An `__init__.py` counts where a name is imported from it, or where it does more than import.
+    Imports are followed within `scope`; from a folder of plug-ins also to other folders on Python's path that are
+    nobody's shelf, such as a second folder of plug-ins. An `__init__.py` counts where a name is imported from it, or
+    where it does more than import.
     """
-    found: dict[Path, Path] = {}
-    waiting = list(first)
+    found: dict[Path, tuple[tuple[str, ...], Path]] = {}
+    waiting = [(path, scope.root) for path in first]
     while waiting:
-        path = waiting.pop()
+        path, root = waiting.pop()
         if path.resolve() not in found and path.is_file():
-            found[path.resolve()] = path
-            waiting.extend(_neighbours(path) if is_ours(path) else _reached(path, scope))
-    return sorted(found.values(), key=lambda path: _below(path, scope.root))
+            found[path.resolve()] = (_below(path, root), path)
+            if is_ours(path):
+                waiting.extend((file, root) for file in _neighbours(path))
+            else:
+                waiting.extend(_reached(path, Scope(root, scope.packages)))
+    return [path for _, path in sorted(found.values())]
 
 
 def is_ours(path: Path) -> bool:
@@ -146,15 +151,30 @@ def _our_files(folder: Path, parts: tuple[str, ...], importer: Path | None = Non
                 yield found
 
 
-def _reached(path: Path, scope: Scope) -> Iterator[Path]:
-    """What the import of a file outside fer_audit runs beside it: what it imports, and the packages that it lies in."""
-    yield from _enclosing(path, scope.root)
+def _reached(path: Path, scope: Scope) -> Iterator[tuple[Path, Path]]:
+    """What the import of a file outside fer_audit runs beside it, and the folder that its name starts from.
+
+    That is what it imports, and the packages that it lies in.
+    """
+    yield from ((file, scope.root) for file in _enclosing(path, scope.root))
     for imported in _imports(path):
         if imported.level == 0 and imported.module[0] == _NAME:
-            yield from _of_ours(imported)
-        elif imported.level or scope.owns(imported.module):
-            found = _named(imported, path, scope.root)
-            yield from (file for file in found if file != path and file.is_relative_to(scope.root))
+            yield from ((file, scope.root) for file in _of_ours(imported))
+            continue
+        owned = imported.level > 0 or scope.owns(imported.module)
+        for root in [scope.root] if owned else _elsewhere(imported.module[0], scope):
+            found = _named(imported, path, root)
+            yield from ((file, root) for file in found if file != path and file.is_relative_to(root))
+
+
+def _elsewhere(top: str, scope: Scope) -> list[Path]:
+    """The folders on Python's path from which a folder of plug-ins imports `top`, but for those of installed packages.
+
+    What lies elsewhere is the user's own, and may be edited any time.
+    """
+    if scope.packages is not None:
+        return []
+    return [place for place in module_places(top) or [] if not set(SHELVES) & set(place.parts)]
 
 
 def _enclosing(path: Path, root: Path) -> Iterator[Path]:

@@ -26,18 +26,28 @@ def outside_code(
     """
     parts = _parts(used)
     failed = {broken.path for broken in registry.broken}
-    found = []
-    for folder in registry.folders:
-        called = _called(folder, named or {})
-        for path in imported_files(plugin_files(folder), Scope(folder)):
-            if not is_ours(path):
-                name = f"{called}/{path.relative_to(folder).as_posix()}"
-                found.append(_described(path, name, parts, loaded=path in parts or path not in failed))
+    called = {folder: _called(folder, named or {}) for folder in registry.folders}
+    imported = (path for folder in registry.folders for path in imported_files(plugin_files(folder), Scope(folder)))
+    found = [
+        _described(path, _name(path, called), parts, loaded=path in parts or path not in failed)
+        for path in dict.fromkeys(imported)
+        if not is_ours(path)
+    ]
     for package, classes in sorted(_packages(used).items()):
         title = f"{package} {metadata.version(package)}"
         for path, name in sorted(_of_package(classes).items(), key=lambda item: item[1]):
             found.append(_described(path, f"{title}: {name}", parts))
     return found
+
+
+def _name(path: Path, called: Mapping[Path, str]) -> str:
+    """A file as the user calls its folder, or below the folder on Python's path that it was found in."""
+    folder = next((folder for folder in path.parents if folder in called), None)
+    if folder is not None:
+        return f"{called[folder]}/{path.relative_to(folder).as_posix()}"
+    places = {Path(place).resolve() for place in sys.path}
+    place = next((place for place in path.resolve().parents if place in places), path.parent)
+    return f"{place.name}/{path.resolve().relative_to(place.resolve()).as_posix()}"
 
 
 def _described(path: Path, name: str, parts: Mapping[Path, list[str]], *, loaded: bool = True) -> SourceFile:

@@ -7,6 +7,7 @@ import pytest
 
 from fer_audit.outside_code import outside_code
 from fer_audit.registry import Registry
+from fer_audit.sources import source_digest
 
 PLUGIN = '''
 from fer_audit.augmentations.augmentation import Augmentation
@@ -96,3 +97,33 @@ def test_a_package_is_told_once_whatever_is_used_of_it(tmp_path, monkeypatch):
             "shared.py": ["augmentation zz-outside/two"] * (two in used),
             "two.py": ["augmentation zz-outside/two"] * (two in used),
         }
+
+
+def test_what_another_folder_and_a_library_of_ones_own_bring_is_part_of_the_code(tmp_path, monkeypatch):
+    files = {
+        "more/shared_stats_of_two.py": "SCALE = 1\n",
+        "lib/own_library_of_two/scale.py": "FACTOR = 1\n",
+        "plugins/two.py": PLUGIN.format(
+            name="mine",
+            extra="from own_library_of_two.scale import FACTOR\nfrom shared_stats_of_two import SCALE",
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "lib"), *sys.path])
+    folders = [tmp_path / "more", tmp_path / "plugins"]
+
+    def code():
+        registry = Registry.load(folders)
+        cls = registry.get("augmentation", "mine")
+        return source_digest(cls), outside_code(registry, [cls], {folder: folder.name for folder in folders})
+
+    first, listed = code()
+    used = {file.path: file.plugins for file in listed}
+    assert set(used) == {"more/shared_stats_of_two.py", "lib/own_library_of_two/scale.py", "plugins/two.py"}
+    assert all(plugins == ["augmentation mine"] for plugins in used.values())
+    (tmp_path / "more/shared_stats_of_two.py").write_text("SCALE = -1\n")
+    second, _ = code()
+    (tmp_path / "lib/own_library_of_two/scale.py").write_text("FACTOR = 2\n")
+    assert len({first, second, code()[0]}) == 3

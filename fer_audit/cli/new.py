@@ -51,11 +51,12 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _known(kind: str, folder: Path) -> set[str]:
-    """Names that built-in plug-ins of the kind have, and those of the folder, also of files that fail to import."""
+    """Names that built-in plug-ins of the kind have, and those that files of the folder declare, which are not run."""
+    from fer_audit.plugin_folder import declared_names, plugin_files
     from fer_audit.registry import Registry
 
-    registry = Registry.load([folder] if folder.is_dir() else [])
-    return {*registry.names(kind), *(name for broken in registry.broken for name in broken.names)}
+    declared = (name for path in plugin_files(folder) for name in declared_names(path))
+    return {*Registry.load().names(kind), *declared}
 
 
 def _told(template: Template, name: PluginName, paths: list[Path], *, named_by_default: bool) -> Iterator[str]:

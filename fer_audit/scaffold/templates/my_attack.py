@@ -42,8 +42,9 @@ class MyAttack(MembershipAttack):
             view.note("rows that every reference trained on are compared with these references")
         ordered = np.sort(np.where(view.reference_keep & ~seen_by_all, np.inf, margins), axis=0)
         count = np.count_nonzero(~view.reference_keep | seen_by_all, axis=0)
-        place = np.floor(self.params.quantile * (count - 1)).astype(np.int64)
-        difficulty: Floats = ordered[place, np.arange(view.rows)]
+        place, rows = self.params.quantile * (count - 1), np.arange(view.rows)
+        low, high = np.floor(place).astype(np.int64), np.ceil(place).astype(np.int64)
+        difficulty: Floats = ordered[low, rows] * (1 - place % 1) + ordered[high, rows] * (place % 1)
         return _margin(view.logits, view.labels) - difficulty
 
 

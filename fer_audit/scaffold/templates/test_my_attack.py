@@ -24,5 +24,5 @@ def test_scores_of_four_rows() -> None:
     keep = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 1]], np.bool_)
     logits = np.stack([margins, np.zeros_like(margins), np.full_like(margins, -7)], axis=-1)[:, :, None, :]
     scored = load_subjects(_FILE)[0].make().scored(Signals(logits, keep, np.zeros(4, np.int64)))
-    np.testing.assert_array_equal(scored.scores, [5 - 2, 4 - 1, 1 - 2, 0 - 1])
+    np.testing.assert_array_equal(scored.scores, [5 - 2, 4 - 1, 1 - 2.5, 0 - 1])
     np.testing.assert_equal(len(scored.notes), 1)
