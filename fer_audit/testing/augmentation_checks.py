@@ -26,6 +26,13 @@ _SEEDS = 3
 #: Soft labels are float32, and blends of them sums of a few.
 _TOLERANCE = 1e-5
 
+#: Batches of flat greys, and the least correlation between the greys and those of their labels.
+_FOLLOWED = 20
+_LEAST_RELATED = 0.4
+
+#: Batches between two that must be equal: what is kept may show late.
+_BETWEEN = 60
+
 #: Rows and pixels of the batch whose throughput is measured, and how often.
 _TIMED_ROWS, _TIMED_SIDE, _TIMES = 64, 48, 3
 
@@ -67,6 +74,32 @@ def labels_stay_probabilities(subject: Subject) -> None:
             require(off <= _TOLERANCE, f"expected {what} labels to sum to one in every row, one is off by {off:.2g}")
             least = float(found.min())
             require(least >= 0, f"expected no negative probability from {what} labels, received {least:.3g}")
+
+
+def labels_follow_their_images(subject: Subject) -> str:
+    """Rows that change places, or are blended, take their labels along.
+
+    Use one order and one weight for images and labels alike.
+    """
+    augmentation, greys = subject.make(), np.linspace(30, 220, 7)
+    expected, found = [], []
+    for seed in range(_FOLLOWED):
+        labels = np.eye(7, dtype=np.float32)[np.random.default_rng(seed).permutation(np.arange(28) % 7)]
+        images = np.broadcast_to((labels @ greys)[:, None, None, None], (28, _SIDE, _SIDE, 3)).astype(np.uint8)
+        changed, soft = augmentation(images, labels, np.random.default_rng(100 + seed))
+        expected.append(soft @ greys)
+        found.append(np.median(changed.reshape(28, -1), axis=1))
+    grey, said = np.concatenate(found), np.concatenate(expected)
+    if np.ptp(grey) == 0:
+        raise NotApplicable("it leaves no difference between flat images of different greys")
+    # A few operations turn greys round (inversion, solarisation); most leave their order.
+    related = float(np.corrcoef(grey, said)[0, 1])
+    require(
+        related > _LEAST_RELATED,
+        f"expected images whose grey goes with that of their labels, received a correlation of {related:.2f} (1 where "
+        "images keep their labels)",
+    )
+    return f"correlation {related:.2f}"
 
 
 def inputs_are_not_mutated(subject: Subject) -> None:
@@ -111,7 +144,8 @@ def chance_comes_from_the_generator_alone(subject: Subject) -> None:
     augmentation = subject.make()
     with global_seed(1):
         found = augmentation(*_batch(9), np.random.default_rng(5))
-        augmentation(*_batch(7), np.random.default_rng(6))
+        for seed in range(_BETWEEN):
+            augmentation(*_batch(7), np.random.default_rng(6 + seed))
         again = augmentation(*_batch(9), np.random.default_rng(5))
         _require_same(found, again, "when it had been asked for another batch before")
     with global_seed(2):
@@ -169,6 +203,7 @@ def throughput_is_measured(subject: Subject) -> str:
 CHECKS: tuple[Rule, ...] = (
     batches_of_any_length_are_taken,
     labels_stay_probabilities,
+    labels_follow_their_images,
     inputs_are_not_mutated,
     memory_layout_is_irrelevant,
     chance_comes_from_the_generator_alone,

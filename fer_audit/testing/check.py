@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
@@ -109,7 +111,8 @@ class Check:
     def __call__(self) -> str:
         """What was measured, in a few words; raises CheckFailed, also where the plug-in raises, or NotApplicable."""
         try:
-            with warnings.catch_warnings():
+            # What a plug-in prints would run into the verdicts.
+            with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
                 warnings.simplefilter("ignore")  # numbers are judged by what comes out of them
                 return self.rule(self.subject) or ""
         except (CheckFailed, NotApplicable):

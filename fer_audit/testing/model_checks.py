@@ -113,10 +113,22 @@ def logits_are_finite(subject: Subject) -> None:
         _require_logits(found[4:], (2, CLASSES), f"white images in {what}")
 
 
+def answers_are_logits(subject: Subject) -> None:
+    """Answers are logits, not probabilities: some row leaves 0..1, or does not sum to one.
+
+    Leave out a last softmax; training takes it of the logits, and a second one keeps the network from learning.
+    """
+    found = logits(settled(subject), random_images(_ROWS, side_of(subject.make()))).astype(np.float64)
+    sums = found.sum(axis=1)
+    likely = found.min() >= 0 and found.max() <= 1 and bool((np.abs(sums - 1) < _TOLERANCE).all())
+    require(not likely, "expected logits, received probabilities: every row lies in 0..1 and sums to one")
+
+
 def an_image_is_judged_alone(subject: Subject) -> str:
     """An image has the same logits alone as in any batch, and each time it is asked.
 
-    In inference, normalise with moving statistics and switch chance off: pass `training` on, never set it.
+    In inference, normalise with moving statistics and switch chance off: a layer of your own does what the `training`
+    that it is called with says.
     """
     network, images = settled(subject), random_images(4, side_of(subject.make()))
     alone = np.concatenate([logits(network, images[row : row + 1]) for row in range(len(images))])
@@ -289,6 +301,7 @@ CHECKS: tuple[Rule, ...] = (
     declared_sizes_are_built,
     smaller_images_are_refused,
     logits_are_finite,
+    answers_are_logits,
     an_image_is_judged_alone,
     gradients_reach_every_trained_weight,
     weights_have_stable_unique_names,

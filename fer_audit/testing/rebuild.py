@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -15,9 +16,10 @@ def main() -> int:
     """Prints `{source, result}` as the last line; one sentence and 2 where the plug-in can't be made."""
     wanted = json.load(sys.stdin)
     try:
-        registry = Registry.load(Path(folder) for folder in wanted["folders"])
-        plugin = registry.create(wanted["kind"], wanted["name"], wanted["params"])
-        result = module_of(wanted["kind"]).result_digest(plugin)
+        with contextlib.redirect_stdout(sys.stderr):  # what a plug-in prints is not the answer
+            registry = Registry.load(Path(folder) for folder in wanted["folders"])
+            plugin = registry.create(wanted["kind"], wanted["name"], wanted["params"])
+            result = module_of(wanted["kind"]).result_digest(plugin)
     except FerAuditError as error:
         print(error, file=sys.stderr)
         return error.exit_code

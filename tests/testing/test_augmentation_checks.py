@@ -120,7 +120,33 @@ class Small(Brightness):
 
 
 #: Augmentation -> the check that is meant to catch it, and what it says.
+class Shuffling(Brightness):
+    def apply(self, images, labels, rng):
+        return images[rng.permutation(len(images))], labels.copy()
+
+
+class Blending(Brightness):
+    """Images are blended evenly with others, labels are not."""
+
+    def apply(self, images, labels, rng):
+        other = images[rng.permutation(len(images))]
+        return (0.2 * images + 0.8 * other).astype(np.uint8), labels.copy()
+
+
+class Tiring(Brightness):
+    """It stops after fifty batches."""
+
+    done = 0
+
+    def apply(self, images, labels, rng):
+        self.done += 1
+        return super().apply(images, labels, rng) if self.done < 50 else (images.copy(), labels.copy())
+
+
 CAUGHT = {
+    Shuffling: ("labels_follow_their_images", "received a correlation of"),
+    Blending: ("labels_follow_their_images", "received a correlation of"),
+    Tiring: ("chance_comes_from_the_generator_alone", "when it had been asked for another batch before"),
     Alone: ("batches_of_any_length_are_taken", "IndexError: index 1 is out of bounds"),
     Floats: ("batches_of_any_length_are_taken", "must return uint8 images of shape"),
     Halved: ("labels_stay_probabilities", "one-hot labels to sum to one in every row, one is off by 0.5"),
@@ -131,7 +157,7 @@ CAUGHT = {
     PuttingBack: ("inputs_are_not_mutated", "read-only images and labels to be taken, received ValueError: output"),
     ReadingMemory: ("memory_layout_is_irrelevant", "the same images where images and labels are arrays in Fortran's"),
     Remembering: ("chance_comes_from_the_generator_alone", "when it had been asked for another batch before"),
-    Global: ("chance_comes_from_the_generator_alone", "no use of NumPy's global generator"),
+    Global: ("chance_comes_from_the_generator_alone", "when it had been asked for another batch before"),
     Stubborn: ("another_generator_state_gives_another_batch", "3 states gave the same"),
     Mirroring: ("strength_zero_changes_nothing", "the images unchanged at strength=0, floor=0, "),
     Normalising: ("strength_zero_changes_nothing", "the labels unchanged at strength=0, floor=0, "),

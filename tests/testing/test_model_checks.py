@@ -35,6 +35,11 @@ class Tiny(Model):
         return L.Dense(classes, name="logits")(x)
 
 
+class Softmax(Tiny):
+    def head(self, x, classes):
+        return L.Softmax(name="probabilities")(super().head(x, classes))
+
+
 class NeedingFour(Tiny):
     """It needs four pixels, and does not say so."""
 
@@ -245,6 +250,7 @@ class Assigning(Tiny):
 
 #: Model -> the check that is meant to catch it, and what it says.
 CAUGHT = {
+    Softmax: ("answers_are_logits", "expected logits, received probabilities"),
     NeedingFour: ("declared_sizes_are_built", "expected a network for 1 px, received ValueError"),
     SevenOnly: ("declared_sizes_are_built", "must return logits (None, 2), received (None, 7)"),
     Careless: ("smaller_images_are_refused", "expected a PluginError for 7x7 px, a network was built"),
