@@ -30,12 +30,15 @@ KINDS: Mapping[str, str] = {
 }
 
 
-def kinds_called(word: str) -> list[str]:
-    """The kinds that a word of a user stands for: `models`, `attack`, `label-attacks`, ...; raises PluginError."""
+def kinds_called(word: str, besides: Sequence[str] = ()) -> list[str]:
+    """The kinds that a word of a user stands for: `models`, `attack`, `label-attacks`, ...; raises PluginError.
+
+    `besides` are other words that the user may have meant.
+    """
     singular = word.removesuffix("s")
     found = [kind for kind in KINDS if kind == singular or kind.endswith(f"-{singular}")]
     if not found:
-        raise PluginError(f"unknown kind of plug-in {word!r}: {did_you_mean(singular, [*KINDS, 'attack'])}")
+        raise PluginError(f"unknown kind of plug-in {word!r}: {did_you_mean(singular, [*KINDS, 'attack', *besides])}")
     return found
 
 

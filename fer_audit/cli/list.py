@@ -36,11 +36,12 @@ def execute(options: argparse.Namespace) -> int:
     """Prints name, first line of the docstring, and every parameter with type and default; or their JSON Schema."""
     from rich.console import Console
 
+    from fer_audit.plugins import KINDS, kinds_called
     from fer_audit.registry import Registry
 
     if options.kind == "measures":
         return _measures(as_schema=options.schema)
-    kinds = _kinds(options.kind)
+    kinds = list(KINDS) if options.kind is None else kinds_called(options.kind, besides=["measures"])
     registry = Registry.load(plugin_folders(options))
     registry.load_packages()
     if options.schema:
@@ -51,20 +52,6 @@ def execute(options: argparse.Namespace) -> int:
     for broken in registry.broken:
         console.print(f"not loaded: {broken}", style="red", markup=False, soft_wrap=True)
     return 0
-
-
-def _kinds(asked: str | None) -> list[str]:
-    """The kinds that a word on the command line stands for: `models`, `attack`, `label-attacks`, ..."""
-    from fer_audit.errors import PluginError, did_you_mean
-    from fer_audit.plugins import KINDS
-
-    if asked is None:
-        return list(KINDS)
-    word = asked.removesuffix("s")
-    found = [kind for kind in KINDS if kind == word or kind.endswith(f"-{word}")]
-    if not found:
-        raise PluginError(f"unknown kind of plug-in {asked!r}: {did_you_mean(word, [*KINDS, 'attack', 'measures'])}")
-    return found
 
 
 def _schema(registry: Registry, kinds: list[str]) -> int:
