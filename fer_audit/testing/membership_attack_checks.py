@@ -53,7 +53,7 @@ _DIFFICULT: dict[str, Any] = {"models": 8, "rows": 600, "leak": 2.0, "spread": 3
 _SLACK = 0.03
 
 #: The negative control: draws, and where its two tests alarm.
-_DRAWS = 30
+_DRAWS = 24
 _ALARM_DEVIATIONS = 4.0  # two-sided p = 6e-5
 _ALARM_P = 5e-5
 
