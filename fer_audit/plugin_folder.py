@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from fer_audit.sources import FOLDER_MODULE
 
 #: Files of a plug-in folder that pytest runs, and the registry does not.
 _TESTS = ("test_*.py", "*_test.py", "conftest.py")
+
+#: A plug-in's name, in the text of a file that breaks the grammar.
+_NAMED = re.compile(r"""^[ \t]+name\b[^=\n]*=[ \t]*["']([^"'\n]+)["']""", re.MULTILINE)
 
 #: What each file that plug-ins share was when this process imported it: path -> SHA-256.
 _imported: dict[Path, str] = {}
@@ -117,7 +121,11 @@ def declared_names(path: Path) -> Iterator[str]:
     """Plug-in names that a file declares, read from its text."""
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, OSError):
+    except OSError:
+        return
+    except (SyntaxError, ValueError, RecursionError):
+        # Broken grammar is the commonest mistake; the name that is asked for most likely stands there all the same.
+        yield from _NAMED.findall(path.read_text(encoding="utf-8", errors="replace"))
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):

@@ -79,6 +79,7 @@ def _path(plugin: str) -> Path | None:
 def _subjects(options: argparse.Namespace, path: Path | None) -> list[Subject]:
     """What is to be checked; raises PluginError where there is nothing."""
     from fer_audit.cli.references import parse_reference
+    from fer_audit.errors import PluginError
     from fer_audit.plugins import kinds_called
     from fer_audit.testing import load_subject, load_subjects
 
@@ -87,8 +88,12 @@ def _subjects(options: argparse.Namespace, path: Path | None) -> list[Subject]:
         return load_subjects(path, kinds=kinds)
     ref = parse_reference(options.plugin, "PLUGIN")
     subject = load_subject(ref.name, kinds=kinds, folders=plugin_folders(options), params=ref.params)
-    if ref.params:
-        subject.make()  # parameters that do not fit are the user's mistake, not the plug-in's
+    if ref.params or not subject.folders:
+        try:
+            subject.make()  # what does not fit, or lacks, is the user's mistake and not the plug-in's
+        except PluginError as error:
+            example = f"fer-audit check {options.kind} '{ref.name}(parameter=value)'"
+            raise PluginError(f"{error}; parameters are given as in `{example}`") from None
     return [subject]
 
 
@@ -104,8 +109,9 @@ def _show(verdict: Verdict, earlier: list[Verdict], subject: Subject, console: C
         _say(console, "      for the same reason as above")
         return
     _say(console, f"      {verdict.said}", style="red")
-    _say(console, f"      must hold: {verdict.check.about}")
-    _say(console, f"      look: {verdict.check.advice} ({_shown_place(subject)})")
+    if verdict.advice:
+        _say(console, f"      must hold: {verdict.check.about}")
+    _say(console, f"      look: {verdict.advice or 'the plug-in raised it'} ({_shown_place(subject)})")
 
 
 def _alike(reason: str) -> str:

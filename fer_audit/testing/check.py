@@ -21,6 +21,10 @@ class CheckFailed(AssertionError):  # noqa: N818 - it reads as what pytest shows
     """What a plug-in does that it must not, in one sentence."""
 
 
+class Crashed(CheckFailed):
+    """What a plug-in raised where it should have answered; what a check looks at was never reached."""
+
+
 class NotApplicable(Exception):  # noqa: N818 - nothing went wrong
     """Why a check has nothing to check on a plug-in, in one sentence."""
 
@@ -118,9 +122,9 @@ class Check:
         except (CheckFailed, NotApplicable):
             raise
         except FerAuditError as error:
-            raise CheckFailed(str(error)) from error
+            raise Crashed(str(error)) from error
         except (Exception, SystemExit) as error:
-            raise CheckFailed(raised(error, self.subject.file)) from error
+            raise Crashed(raised(error, self.subject.file)) from error
 
 
 def raised(error: BaseException, file: Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fer_audit.errors import PluginError, did_you_mean
-from fer_audit.testing.check import Check, CheckFailed, NotApplicable, Subject
+from fer_audit.testing.check import Check, CheckFailed, Crashed, NotApplicable, Subject
 
 #: The module with the checks of each kind: `CHECKS`, and `result_digest(plugin)` of what it makes of a toy input.
 MODULES: Mapping[str, str] = {
@@ -31,6 +31,7 @@ class Verdict:
     status: Status
     said: str  #: what was measured, what is wrong, or why it was skipped
     seconds: float
+    advice: str = ""  #: where to look, where what the check looks at was reached
 
 
 def module_of(kind: str) -> Any:
@@ -67,10 +68,12 @@ def run_checks(subject: Subject, skip: Collection[str] = ()) -> Iterator[Verdict
 def _judged(check: Check) -> Verdict:
     began = time.perf_counter()
     status: Status = "ok"
+    advice = ""
     try:
         said = check()
     except CheckFailed as error:
         status, said = "failed", str(error)
+        advice = "" if isinstance(error, Crashed) else check.advice
     except NotApplicable as reason:
         status, said = "skipped", str(reason)
-    return Verdict(check, status, said, time.perf_counter() - began)
+    return Verdict(check, status, said, time.perf_counter() - began, advice)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_audit.errors import PluginError
 from fer_audit.plugins import Plugin
-from fer_audit.testing.check import Check, CheckFailed, NotApplicable, Subject
+from fer_audit.testing.check import Check, CheckFailed, Crashed, NotApplicable, Subject
 from fer_audit.testing.kit import checks_of, refuse_unknown
 from fer_audit.testing.subjects import load_subjects
 
@@ -31,7 +32,7 @@ def parametrize_checks(
             failure of the test, so that reasons do not outlive what they excuse.
 
     Raises:
-        PluginError: the file holds no plug-in or can't be imported, or there is no such check.
+        PluginError: the file holds no plug-in or can't be imported, there is no such check, or a reason is empty.
     """
     import pytest
 
@@ -40,6 +41,9 @@ def parametrize_checks(
     else:
         subjects = [plugin if isinstance(plugin, Subject) else Subject(plugin, params or {})]
     expected = expected_failures or {}
+    for name, reason in expected.items():
+        if not reason.strip():
+            raise PluginError(f"expected_failures: {name!r} needs a reason, received none")
     checks = [check for subject in subjects for check in checks_of(subject)]
     refuse_unknown(expected, checks)
     rows = []
@@ -62,5 +66,7 @@ class _InPytest(Check):
             return super().__call__()
         except NotApplicable as reason:
             pytest.skip(str(reason))
+        except Crashed:
+            raise
         except CheckFailed as error:
             raise CheckFailed(f"{error}. {self.advice}") from error

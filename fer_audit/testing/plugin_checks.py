@@ -23,14 +23,16 @@ _UNKNOWN = "no_parameter_has_this_name"
 _PATIENCE = 120
 
 
-def parameters_have_defaults(subject: Subject) -> None:
-    """The plug-in can be made without any parameter.
+def parameters_have_defaults(subject: Subject) -> str | None:
+    """The plug-in can be made without any parameter but those that it is checked with.
 
-    Give every field of `Params` a default, so that a grid may name the plug-in alone.
+    Give every field of `Params` a default, so that a grid may name the plug-in alone; a place of files has none.
     """
     required = [name for name, info in subject.cls.Params.model_fields.items() if info.is_required()]
-    require(not required, f"expected a default for every parameter, {', '.join(required)} has none")
-    subject.cls()
+    missing = [name for name in required if name not in subject.params]
+    require(not missing, f"expected a default for every parameter, {', '.join(missing)} has none")
+    subject.cls(**{name: subject.params[name] for name in required})
+    return f"but {', '.join(required)}, which was given" if required else None
 
 
 def unknown_parameters_are_refused(subject: Subject) -> str:

@@ -52,13 +52,16 @@ def load_subject(
     registry = Registry.load(folders)
     known = sorted({each for kind in kinds for each in registry.names(kind)})
     for kind in kinds:
-        if name in registry.classes[kind] or len(kinds) == 1:
+        if name in registry.classes[kind]:
             return Subject(registry.get(kind, name), dict(params or {}))
     if "/" in name:
         return _of_package(registry, name, kinds, params)
-    for kind in kinds:
-        if any(name in broken.names for broken in registry.broken):
-            registry.get(kind, name)  # raises with the reason
+    for broken in registry.broken:
+        if name in broken.names:
+            raise PluginError(f"{name!r} can't be checked, its file fails to import: {broken}")
+    others = [kind for kind in registry.classes if kind not in kinds and name in registry.classes[kind]]
+    if others:
+        raise PluginError(f"{name!r} is no {' or '.join(kinds)}: it is a {others[0]}")
     raise PluginError(f"unknown {' or '.join(kinds)} {name!r}: {did_you_mean(name, known)}")
 
 

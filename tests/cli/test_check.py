@@ -70,6 +70,7 @@ def test_one_fault_is_told_once(folder, capsys):
     text = capsys.readouterr().out
     assert text.count("must return float64 scores") == 1
     assert "for the same reason as above" in text
+    assert "Draw everything random" not in text  # nothing is known of chance where nothing was answered
 
 
 def test_a_folder_is_checked_as_far_as_it_can_be_imported(folder, capsys):
@@ -92,6 +93,10 @@ def test_a_folder_is_checked_as_far_as_it_can_be_imported(folder, capsys):
         (["attack", "plugins/test_right.py"], "by its name it is a test"),
         (["attack", "plugins/typo.py"], "typo.py:1: SyntaxError"),
         (["attack", "right(queries=[7,7])"], "parameter 'queries'"),
+        (["attack", "torn"], "'torn' can't be checked, its file fails to import: "),
+        (["dataset", "right"], "'right' is no dataset: it is a membership-attack"),
+        (["dataset", "rafdb"], "parameter 'root': Field required"),
+        (["label-attack", "transition"], "parameters are given as in `fer-audit check label-attack 'transition("),
         (["attack", "right(quantile=1)"], "has no parameter 'quantile'"),
         (["attack", "right", "--skip", "ties_are_kep"], "did you mean 'ties_are_kept'?"),
         (["attack", "no-such-package/right"], "expected an installed package"),
@@ -100,6 +105,7 @@ def test_a_folder_is_checked_as_far_as_it_can_be_imported(folder, capsys):
 def test_bad_input_is_one_sentence(folder, capsys, arguments, said):
     (folder / "plugins" / "test_right.py").write_text(RIGHT)
     (folder / "plugins" / "typo.py").write_text("class Typo(:\n")
+    (folder / "plugins" / "torn.py").write_text(RIGHT.replace('"right"', '"torn"') + "        return (\n")
     assert main(["check", *arguments]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -14,8 +14,7 @@ from fer_audit.testing import Subject, run_checks
 
 REGISTRY = Registry.load()
 
-#: What can't be made without being told, as no default would be right.
-NO_FILES = {"parameters_have_defaults": "the files lie somewhere, and nobody knows where"}
+
 NO_MATRIX = {"parameters_have_defaults": "a matrix, or the name of one, is what it is about"}
 
 
@@ -92,11 +91,11 @@ TABLE = [
     Row("label-attack", "model-confusion", {"rate": 0.2}),
     Row("label-attack", "transition", {"preset": "human-ferplus"}, NO_MATRIX),
     Row("label-attack", "transition", {"preset": "resup-us"}, NO_MATRIX),
-    Row("label-attack", "file", {}, NO_FILES),
+    Row("label-attack", "file"),
     Row("augmentation", "mixup"),
     Row("augmentation", "randaug"),
     Row("dataset", "synthface", {"rows": 70, "test_rows": 35}),
-    *(Row("dataset", name, {}, NO_FILES) for name in REGISTRY.names("dataset") if name != "synthface"),
+    *(Row("dataset", name) for name in REGISTRY.names("dataset") if name != "synthface"),
     *(Row("model", name) for name in REGISTRY.names("model")),
 ]
 

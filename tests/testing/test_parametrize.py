@@ -85,3 +85,9 @@ def test_a_reason_for_no_check_is_refused(run):
     code, text = run({"labels_stay_probabilitys": "misspelt"})
     assert code == 2
     assert "did you mean 'labels_stay_probabilities'?" in text
+
+
+def test_a_reason_that_says_nothing_is_refused(run):
+    code, text = run({"another_generator_state_gives_another_batch": " "})
+    assert code == 2
+    assert "needs a reason" in text
