@@ -8,18 +8,24 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from fer_audit.errors import GridError
-from fer_audit.grid import Grid, PluginRef, chain_label
+from fer_audit.grid import NONE, Grid, PluginRef, chain_label
 
 #: Ids that an error names.
 _NEAREST = 3
 
-#: Seed, label attack, model and augmentations: what makes a cell, in the order in which a grid's cells are planned.
-Combination = tuple[int, PluginRef, PluginRef, tuple[PluginRef, ...]]
+#: Seed, label attack, model, augmentations and defence: what makes a cell, in the order in which cells are planned.
+Combination = tuple[int, PluginRef, PluginRef, tuple[PluginRef, ...], PluginRef]
 
 
-def cell_id(seed: int, label_attack: PluginRef, model: PluginRef, chain: tuple[PluginRef, ...]) -> str:
-    """Readable and unique in the grid, such as `ghostface/randaug+mixup/symmetric(rate=0.2)/seed0`."""
-    return "/".join((model.label, chain_label(chain), label_attack.label, f"seed{seed}"))
+def cell_id(
+    seed: int, label_attack: PluginRef, model: PluginRef, chain: tuple[PluginRef, ...], defence: PluginRef
+) -> str:
+    """Readable and unique in the grid, such as `ghostface/randaug+mixup/symmetric(rate=0.2)/seed0`.
+
+    A defence stands behind the augmentations, where there is one: `ghostface/none/dp-sgd(epsilon=8)/none/seed0`.
+    """
+    defended = [] if defence.name == NONE else [defence.label]
+    return "/".join((model.label, chain_label(chain), *defended, label_attack.label, f"seed{seed}"))
 
 
 def chosen(grid: Grid, patterns: Sequence[str] = ()) -> list[Combination]:
@@ -28,7 +34,7 @@ def chosen(grid: Grid, patterns: Sequence[str] = ()) -> list[Combination]:
     A pattern is an id, or a shell glob over ids whose `*` matches slashes too.
     """
     cells: dict[str, Combination] = {}
-    for cell in itertools.product(grid.seeds, grid.attacks.labels, grid.models, grid.augmentations):
+    for cell in itertools.product(grid.seeds, grid.attacks.labels, grid.models, grid.augmentations, grid.defences):
         twin = cells.setdefault(cell_id(*cell), cell)
         if twin is not cell:  # a model `a` with `b/c`, and a model `a/b` with `c`
             raise GridError(f"two cells of the grid have the id {cell_id(*cell)!r}; put one of them into another grid")

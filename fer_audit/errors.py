@@ -29,6 +29,10 @@ class SignalsError(FerAuditError):
     """Signals whose shapes, values or membership matrix can't be audited."""
 
 
+class AccountingError(FerAuditError):
+    """A privacy guarantee that nothing can give, or that is none."""
+
+
 class StoreError(FerAuditError):
     """A store that can't be read or written."""
 

@@ -42,6 +42,18 @@ METRICS: Mapping[str, Metric] = {
     "epsilon_lower_bound": Metric(
         "largest privacy loss that an attack's decisions prove", high=math.inf, needs=_ATTACKS, error="unknown"
     ),
+    "epsilon": Metric(
+        "privacy loss of one image that training promises not to exceed, at its delta; can't be judged of cells "
+        "whose training promises none",
+        high=math.inf,
+        error="exact",
+    ),
+    "canary_epsilon_lower_bound": Metric(
+        "largest privacy loss that the canaries of one training prove",
+        high=math.inf,
+        needs="canaries",
+        error="unknown",
+    ),
     "accuracy_gap": Metric("accuracy on members less accuracy on non-members", low=-1.0, needs=_ATTACKS),
     "memorised": Metric("share of the corrupted train rows learnt by heart", needs="measures.memorisation"),
     "corrupted_accuracy": Metric(
@@ -98,6 +110,7 @@ class Where(Section):
         (), description="as it stands in the grid, with its parameters: `mini-xception(l2=0.1)`; one or a list"
     )
     augmentation: Labels = Field((), description="such as `none`, `mixup` or `randaug(m=6, n=1)+mixup`; one or a list")
+    defence: Labels = Field((), description="such as `none` or `dp-sgd(epsilon=8)`; one or a list")
     labels: Labels = Field((), description="the label attack, such as `none` or `symmetric(rate=0.3)`; one or a list")
     seed: Annotated[tuple[int, ...], BeforeValidator(as_list, int | tuple[int, ...])] = Field(
         (), description="one or a list"

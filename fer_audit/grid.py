@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from fer_audit.canary_section import Canaries
+from fer_audit.defence_section import DEFENCES
 from fer_audit.errors import GridError, did_you_mean
 from fer_audit.gate_section import METRICS, GateSection, Where, check_where
 from fer_audit.measures_section import MEASURES, Measures
@@ -57,6 +60,32 @@ Chain = Annotated[tuple[Ref, ...], BeforeValidator(as_list), AfterValidator(_wit
 def chain_label(chain: tuple[PluginRef, ...]) -> str:
     """`none`, `randaug`, or `randaug+mixup`."""
     return "+".join(ref.label for ref in chain) or NONE
+
+
+def _known_defence(ref: PluginRef) -> PluginRef:
+    """A defence with its parameters checked; raises ValueError."""
+    if ref.name == NONE:
+        if ref.params:
+            raise ValueError(f"the defence {NONE!r} takes no parameters")
+        return ref
+    if ref.name not in DEFENCES:
+        raise MisplacedError(f"unknown defence: {did_you_mean(ref.name, [NONE, *DEFENCES])}", "name")
+    try:
+        DEFENCES[ref.name].model_validate(ref.params)
+    except ValidationError as error:
+        first = error.errors()[0]
+        parameter = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = did_you_mean(parameter, DEFENCES[ref.name].model_fields)
+            raise MisplacedError(f"{ref.name} has no parameter {parameter!r}: {known}", "params", parameter) from None
+        message = first["msg"].removeprefix("Value error, ")
+        said = message if first["type"] == "value_error" else f"{message}. Received: {first['input']!r}"
+        raise MisplacedError(f"{ref.name}: {said}", "params", *first["loc"]) from None
+    return ref
+
+
+#: What is done against leakage while a model learns.
+Defence = Annotated[PluginRef, BeforeValidator(_named), AfterValidator(_known_defence)]
 
 
 class Attacks(Section):
@@ -175,6 +204,12 @@ class Grid(Section):
         description="applied to the training batches; a list inside the list is applied one after another",
         json_schema_extra=ONCE,
     )
+    defences: tuple[Defence, ...] = Field(
+        (PluginRef(name=NONE),),
+        min_length=1,
+        description="against leakage while a model learns; `fer-audit list defences` shows all",
+        json_schema_extra=ONCE,
+    )
     attacks: Attacks = Field(Attacks(), description="on labels before training, and on membership after it")
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0,),
@@ -184,6 +219,9 @@ class Grid(Section):
     )
     training: Training = Field(Training(), description="the recipe of every training")
     privacy: Privacy = Field(Privacy(), description="how membership is measured")
+    canaries: Canaries | None = Field(
+        None, description="images that fair coins put among the rows of one more training of each cell, to audit it"
+    )
     measures: Measures = Field(
         Measures(), description="what else is measured: `true`, or parameters; `fer-audit list measures` shows all"
     )
@@ -201,6 +239,7 @@ class Grid(Section):
         for field, labels in (
             ("models", [ref.label for ref in self.models]),
             ("augmentations", [chain_label(chain) for chain in self.augmentations]),
+            ("defences", [ref.label for ref in self.defences]),
             ("attacks.labels", [ref.label for ref in self.attacks.labels]),
             ("attacks.membership", [ref.label for ref in self.attacks.membership]),
             ("seeds", [str(seed) for seed in self.seeds]),
@@ -232,6 +271,7 @@ class Grid(Section):
         known = {
             "model": [ref.label for ref in self.models],
             "augmentation": [chain_label(chain) for chain in self.augmentations],
+            "defence": [ref.label for ref in self.defences],
             "labels": [ref.label for ref in self.attacks.labels],
             "seed": [str(seed) for seed in self.seeds],
         }
@@ -247,8 +287,8 @@ class Grid(Section):
         """A gate on what the grid does not measure would be found out hours later."""
         for place, gate in enumerate(self.gates):
             needs = METRICS[gate.metric].needs
-            section, _, name = needs.partition(".")
-            if needs and not getattr(getattr(self, section), name):
+            measured = functools.reduce(getattr, needs.split("."), self) if needs else True
+            if not measured:
                 raise MisplacedError(
                     f"{gate.metric} is measured only where the grid has {needs}; add it, or leave the gate out",
                     *("gates", place, "metric"),
@@ -372,6 +412,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "training": Training,
         "optimizer": Optimizer,
         "privacy": Privacy,
+        "canaries": Canaries,
         "measures": Measures,
         **MEASURES,
         "resources": Resources,

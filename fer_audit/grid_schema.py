@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 
 from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.defence_section import DEFENCES
 from fer_audit.gate_section import METRICS, Metric
 from fer_audit.grid import NONE, Grid
 from fer_audit.measures_section import MEASURES, Measures
@@ -44,6 +45,7 @@ def grid_schema(registry: Registry) -> Schema:
     # In draft 7 what stands beside a reference is ignored.
     fields["dataset"] = {"description": fields["dataset"]["description"], "allOf": [_ref("dataset")]}
     fields["models"]["items"] = _ref("model")
+    fields["defences"] |= {"items": defences_schema(), "default": [NONE]}
     fields["augmentations"] |= {"items": _chain(), "default": [NONE]}
     attacks["labels"] |= {"items": {"anyOf": [*_none("labels as they are"), _ref("label-attack")]}, "default": [NONE]}
     attacks["membership"]["items"] = _ref("membership-attack")
@@ -79,6 +81,21 @@ def measures_schema() -> Schema:
         said = parameters.pop("description")
         schema["properties"][name] = {"description": said, "anyOf": [{"type": "boolean"}, parameters], "default": False}
     return schema
+
+
+def defences_schema() -> Schema:
+    """The schema of what may stand in a grid for a defence: its name, or name and parameters."""
+    named: list[Schema] = []
+    for name, section in DEFENCES.items():
+        parameters = _section(section)
+        said = parameters.pop("description")
+        parts = {
+            "name": {"const": name, "description": said},
+            "params": {"description": "its parameters; those left out have defaults", **parameters},
+        }
+        full = {"type": "object", "properties": parts, "required": ["name"], "additionalProperties": False}
+        named += [{"const": name, "description": said}, full]
+    return {"anyOf": [*_none("no defence"), *named]}
 
 
 def summary(cls: type) -> str:

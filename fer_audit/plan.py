@@ -18,8 +18,12 @@ import numpy.typing as npt
 
 from fer_audit.attacks.label_attack import Corruption, LabelAttack, LabelContext
 from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.augmentations.augmentation import Augmentation
+from fer_audit.augmentations.row_mixing import mixes_rows
+from fer_audit.canary_section import Canaries
 from fer_audit.cell_choice import Combination, cell_id, chosen
-from fer_audit.data.cached import load_through
+from fer_audit.data.cached import keep_cached, load_through
+from fer_audit.data.canaries import Planted, plant
 from fer_audit.data.codes import NUMBERED
 from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.splits import membership_matrix
@@ -30,7 +34,8 @@ from fer_audit.models.model import Model
 from fer_audit.outside_code import outside_code
 from fer_audit.plugins import Plugin, content_key
 from fer_audit.registry import Registry
-from fer_audit.results import SourceFile
+from fer_audit.resolved_defence import Recipe, guarantee_of, recipe_of, trained_with
+from fer_audit.results import Guarantee, LeftOut, SourceFile
 from fer_audit.sources import module_digest, package_digest
 from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
 from fer_audit.store import ArtefactName, Store, array_digest
@@ -38,6 +43,12 @@ from fer_audit.store import ArtefactName, Store, array_digest
 #: Packages whose version can change a weight.
 _NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python", "pillow", "scikit-image")
 
+
+#: The number of a cell's training with canaries, beyond those of its references.
+_CANARIES = 1_000_000
+
+#: How many times as long a step of private training takes, roughly.
+_PRIVATE_COST = 3
 
 #: Images that a network answers for in the time in which it learns from one: no gradients, no update.
 _ASKED_PER_TRAINED = 3
@@ -58,6 +69,7 @@ class Line:
 
     model: PluginRef
     chain: tuple[PluginRef, ...]
+    defence: PluginRef
     label_attack: PluginRef
     seed: int
     model_identity: PluginIdentity
@@ -66,7 +78,16 @@ class Line:
     @property
     def id(self) -> str:
         """Readable and unique in the grid."""
-        return cell_id(self.seed, self.label_attack, self.model, self.chain)
+        return cell_id(self.seed, self.label_attack, self.model, self.chain, self.defence)
+
+
+@dataclass(frozen=True)
+class PlannedCanaries:
+    """A training with canaries among its rows."""
+
+    training: str  #: key
+    planted: Planted
+    guarantee: Guarantee | None  #: of this training, for a person with as many images as a canary has copies
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,14 @@ class PlannedCell(Line):
     keep: npt.NDArray[np.bool_] | None  #: (M, N), or None where membership is not attacked
     utility: str  #: key of the training on the full pool
     privacy: tuple[str, ...]  #: (M,) keys of the trainings on halves
+    guarantee: Guarantee | None = None  #: of the training on the full pool
+    halves_guarantee: Guarantee | None = None  #: of each training on a half
+    canaries: PlannedCanaries | None = None
+
+    @property
+    def trainings(self) -> tuple[str, ...]:
+        """Keys of all trainings."""
+        return (self.utility, *self.privacy, *([self.canaries.training] if self.canaries else []))
 
 
 @dataclass
@@ -93,6 +122,7 @@ class Plan:
     cells: list[PlannedCell] = field(default_factory=list)
     trainings: dict[str, Training] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    left_out: list[LeftOut] = field(default_factory=list)
     code: list[SourceFile] = field(default_factory=list)  #: from outside fer-audit, as it is when it is imported
 
     @property
@@ -105,7 +135,8 @@ class Plan:
         """Kind and key of every artefact that the results of this plan are made from."""
         wanted: set[ArtefactName] = {("datasets", self.fingerprint)}
         for training in self.trainings.values():
-            arrays = [training.spec.rows, training.spec.labels, *training.job.traces]
+            wanted.add(("datasets", training.spec.data))
+            arrays = [training.spec.rows, training.spec.labels, *training.job.traces, *training.spec.held_out]
             wanted |= {*training.job.artefacts(), *training.job.corrupted()}
             wanted |= {("arrays", digest) for digest in arrays}
             wanted.add(("costs", cost_key(training.spec.program)))
@@ -193,6 +224,11 @@ class _Plugins:
             self.registry, [self.registry.get(kind, name) for kind, name in named_plugins(file.grid)], named
         )
 
+    def mixes(self, ref: PluginRef, image_size: int, classes: int) -> bool:
+        """Whether an augmentation lets rows of a batch change each other."""
+        augmentation = cast("Augmentation", self.create("augmentation", ref))
+        return mixes_rows(augmentation, image_size=image_size, classes=classes)
+
     def check_all(self, grid: Grid) -> None:
         """Makes every plug-in that the grid names, so that an error comes before any work."""
         for ref in grid.models:
@@ -224,16 +260,46 @@ def named_plugins(grid: Grid) -> list[tuple[str, str]]:
 def _add_cells(plan: Plan, plugins: _Plugins, store: Store, combinations: Sequence[Combination]) -> None:
     grid, data = plan.grid, plan.data
     shared = _Shared(plan, store)
+    combinations = _possible(plan, plugins, combinations)
     for seed, of_seed in itertools.groupby(combinations, lambda cell: cell[0]):
         keep = None
         if plan.attacks or grid.measures.label_errors:
             keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.units, seed)
         for attack_ref, of_attack in itertools.groupby(of_seed, lambda cell: cell[1]):
             labels = _given_labels(plan, plugins, attack_ref, seed)
-            for _, _, model, chain in of_attack:
+            for _, _, model, chain, defence in of_attack:
                 identities = tuple(plugins.identity("augmentation", ref) for ref in chain)
-                line = Line(model, chain, attack_ref, seed, plugins.identity("model", model), identities)
+                line = Line(model, chain, defence, attack_ref, seed, plugins.identity("model", model), identities)
                 plan.cells.append(shared.cell(line, labels, keep))
+
+
+def _possible(plan: Plan, plugins: _Plugins, combinations: Sequence[Combination]) -> list[Combination]:
+    """The combinations that can be, the others noted as left out; raises GridError where none can be."""
+    possible, image_size = list[Combination](), plan.grid.training.image_size
+    mixing = {
+        ref.label
+        for _, _, _, chain, defence in combinations
+        for ref in (chain if recipe_of(defence, plan.grid.training).private else ())
+        if plugins.mixes(ref, image_size, len(plan.data.classes))
+    }
+    for combination in combinations:
+        *_, chain, defence = combination
+        mixed = [ref.label for ref in chain if ref.label in mixing]
+        if mixed and recipe_of(defence, plan.grid.training).private:
+            reason = (
+                f"{mixed[0]} mixes rows, so that an image is in several clipped gradients, which the accounting of "
+                f"{defence.name} does not cover"
+            )
+            plan.left_out.append(LeftOut(id=cell_id(*combination), reason=reason))
+        else:
+            possible.append(combination)
+    if not possible:
+        first = plan.left_out[0]
+        raise GridError(
+            f"no cell is left to run: {first.id} can't be, as {first.reason}; expected an augmentation that changes "
+            f"each image on its own, such as randaug, or none"
+        )
+    return possible
 
 
 def _given_labels(plan: Plan, plugins: _Plugins, ref: PluginRef, seed: int) -> Labels:
@@ -262,6 +328,17 @@ def _given_labels(plan: Plan, plugins: _Plugins, ref: PluginRef, seed: int) -> L
     return Labels(corruption.labels, corruption, attack)
 
 
+@dataclass(frozen=True)
+class _Learnt:
+    """What a training learns from."""
+
+    rows: npt.NDArray[np.int64]  #: (K,)
+    labels: npt.NDArray[np.int64]  #: (K,)
+    pixels: str  #: digest of their images
+    people: npt.NDArray[np.int64]  #: (K,)
+    data: str  #: address of the dataset that `rows` are of
+
+
 class _Shared:
     """Adds cells to a plan; a training that two cells want is added once."""
 
@@ -274,56 +351,120 @@ class _Shared:
         self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
+        self._with_canaries: dict[tuple[int, str], tuple[Planted, str]] = {}
 
     def cell(self, line: Line, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
         """The planned cell, its trainings added to the plan."""
-        title = " · ".join((line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"))
-        everything = np.arange(len(self._plan.data.pool))
-        spec = self._spec(line, labels, everything, number=0, follow_test=True)
-        wanted = {"follow_pool": self._follows(labels), "measures": self._measures(line.model.label)}
+        parts = [line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"]
+        if line.defence.name != NONE:
+            parts.insert(2, line.defence.label)
+        title, pool = " · ".join(parts), self._plan.data.pool
+        everything = np.arange(len(pool))
+        learnt = self._learnt(labels.given, everything)
+        guarantee = self._guarantee(line.defence, len(pool))
+        spec = self._spec(line, learnt, guarantee, number=0, follow_test=True)
+        wanted: Any = {"follow_pool": self._follows(labels), "measures": self._measures(line.model.label)}
         utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), **wanted)
         queries, traces = self._plan.grid.privacy.queries, self._traces(labels)
-        privacy = []
+        privacy, of_halves = [], None
         halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
         for number, rows in enumerate(halves, 1):
+            # Halves differ by a few rows where people stay whole; what is promised is counted for one size.
+            of_halves = self._guarantee(line.defence, len(pool) // 2)
             # Seeds are shared by cells on purpose: differences between cells are then paired.
-            spec = self._spec(line, labels, rows, number=number, follow_test=False)
+            spec = self._spec(line, self._learnt(labels.given, rows), of_halves, number=number, follow_test=False)
             label = f"{title} · reference {number}/{len(halves)}"
             privacy.append(self._add(spec, label, len(rows), queries=queries, traces=traces))
-        return PlannedCell(**vars(line), labels=labels, keep=keep, utility=utility, privacy=tuple(privacy))
+        return PlannedCell(
+            **vars(line),
+            labels=labels,
+            keep=keep,
+            utility=utility,
+            privacy=tuple(privacy),
+            guarantee=guarantee,
+            halves_guarantee=of_halves,
+            canaries=self._canaries(line, labels, title),
+        )
+
+    def _canaries(self, line: Line, labels: Labels, title: str) -> PlannedCanaries | None:
+        section = self._plan.grid.canaries
+        if section is None:
+            return None
+        planted, address = self._planted(line.seed, labels)
+        # The mechanism that is put to the test is that of the utility model, to the number of steps and the noise.
+        guarantee = self._guarantee(line.defence, len(self._plan.data.pool), section.repeats)
+        pool, rows = planted.data.pool, planted.rows
+        people = rows if pool.units is None else pool.units[rows]
+        learnt = _Learnt(rows, planted.labels[rows], array_digest(pool.image_digests()[rows]), people, address)
+        spec = self._spec(line, learnt, guarantee, number=_CANARIES, follow_test=False)
+        asked = array_digest(pool.image_digests())
+        key = self._add(spec, f"{title} · canaries", len(rows), queries=("identity",), pool=asked)
+        return PlannedCanaries(key, planted, guarantee)
+
+    def _planted(self, seed: int, labels: Labels) -> tuple[Planted, str]:
+        """The canaries of a seed and of given labels, and the address of the dataset with them."""
+        known = (seed, array_digest(labels.given))
+        if known not in self._with_canaries:
+            section = cast("Canaries", self._plan.grid.canaries)
+            planted = plant(self._plan.data, labels.given, section, seed)
+            self._with_canaries[known] = planted, keep_cached(self._store, planted.data)
+        return self._with_canaries[known]
+
+    def _learnt(self, given: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> _Learnt:
+        units = self._plan.data.pool.units
+        people = rows if units is None else units[rows]
+        return _Learnt(rows, given[rows], array_digest(self._images[rows]), people, self._plan.fingerprint)
+
+    @functools.cache  # noqa: B019 - lives as long as the plan is made
+    def _recipe(self, defence: str) -> Recipe:
+        ref = next(ref for ref in self._plan.grid.defences if ref.label == defence)
+        return recipe_of(ref, self._plan.grid.training)
+
+    def _guarantee(self, defence: PluginRef, rows: int, group: int | None = None) -> Guarantee | None:
+        """What training on `rows` rows promises an image, and `group` images together or those of one person."""
+        units = self._plan.data.pool.units
+        if group is None and units is not None:
+            group = int(np.unique(units, return_counts=True)[1].max())
+        return self._promised(defence.label, rows, group)
+
+    @functools.cache  # noqa: B019 - lives as long as the plan is made
+    def _promised(self, defence: str, rows: int, group: int | None) -> Guarantee | None:
+        return guarantee_of(self._recipe(defence), rows, group)
 
     def _spec(
-        self, line: Line, labels: Labels, rows: npt.NDArray[np.int64], *, number: int, follow_test: bool
+        self, line: Line, learnt: _Learnt, guarantee: Guarantee | None, *, number: int, follow_test: bool
     ) -> TrainingSpec:
-        recipe = self._plan.grid.training
+        recipe, seed = self._recipe(line.defence.label), _derived_seed(line.seed, number)
         return TrainingSpec(
-            program=self._program(line),
+            program=self._program(line, recipe),
             augmentations=line.augmentation_identities,
             epochs=recipe.epochs,
-            learning_rate=recipe.optimizer.learning_rate,
-            schedule=recipe.optimizer.schedule,
-            seed=_derived_seed(line.seed, number),
-            pixels=array_digest(self._images[rows]),
-            labels=self._store.write_array(labels.given[rows]),
+            learning_rate=recipe.learning_rate,
+            schedule=self._plan.grid.training.optimizer.schedule,
+            seed=seed,
+            pixels=learnt.pixels,
+            labels=self._store.write_array(learnt.labels),
             test_pixels=self._test_images,
             test_labels=self._test_labels if follow_test else None,
             versions=self._versions,
-            rows=self._store.write_array(rows),
-            data=self._plan.fingerprint,
+            defence=trained_with(recipe, guarantee, learnt.people, seed, self._store.write_array),
+            rows=self._store.write_array(learnt.rows),
+            data=learnt.data,
         )
 
-    def _program(self, line: Line) -> ProgramSpec:
+    def _program(self, line: Line, recipe: Recipe) -> ProgramSpec:
         """The program of a line; what its optimizer does not use is not part of it."""
-        recipe, optimizer = self._plan.grid.training, self._plan.grid.training.optimizer
+        training, optimizer = self._plan.grid.training, self._plan.grid.training.optimizer
         return ProgramSpec(
             model=line.model_identity,
-            input_shape=(recipe.image_size, recipe.image_size, 3),
+            input_shape=(training.image_size, training.image_size, 3),
             classes=len(self._plan.data.classes),
             batch_size=recipe.batch_size,
             optimizer=optimizer.name,
             weight_decay=optimizer.weight_decay if optimizer.name == "adamw" else 0.0,
             momentum=optimizer.momentum if optimizer.name == "sgd" else 0.0,
             clip_norm=optimizer.clip_norm,
+            private=recipe.step,
         )
 
     def _traces(self, labels: Labels) -> tuple[str, ...]:
@@ -341,10 +482,26 @@ class _Shared:
             labels.corruption and labels.corruption.corrupted.any()
         )
 
-    def _add(self, spec: TrainingSpec, title: str, rows: int, *, queries: tuple[str, ...], **wanted: Any) -> str:
-        """Adds a training to the plan, or what is wanted of it to one that is there already; returns its key."""
+    def _add(
+        self,
+        spec: TrainingSpec,
+        title: str,
+        rows: int,
+        *,
+        queries: tuple[str, ...],
+        pool: str | None = None,
+        **wanted: Any,
+    ) -> str:
+        """Adds a training to the plan, or what is wanted of it to one that is there already; returns its key.
+
+        It is asked about the plan's pool, or about one whose images have the digest `pool`.
+        """
         job = TrainingJob(
-            training=spec, queries=queries, pool=self._pool_images, population=self._population_images, **wanted
+            training=spec,
+            queries=queries,
+            pool=pool or self._pool_images,
+            population=self._population_images,
+            **wanted,
         )
         key = spec.key
         known = self._plan.trainings.get(key)
@@ -431,4 +588,4 @@ class Rate:
     def guess(cls, program: ProgramSpec) -> Rate:
         """A small network at 48 px steps through about 300 images/s on one core; the area scales it."""
         area = program.input_shape[0] * program.input_shape[1]
-        return cls(images_per_second=300 * 48 * 48 / area)
+        return cls(images_per_second=300 * 48 * 48 / area / (_PRIVATE_COST if program.private else 1))

@@ -163,6 +163,7 @@ class Epoch(_Record):
     train_accuracy: float
     test_loss: float | None = None
     test_accuracy: float | None = None
+    held_out_loss: float | None = None  #: on train rows that early stopping judges by; the least one's weights are kept
 
 
 class Utility(_Record):
@@ -233,7 +234,7 @@ class NoisePoint(_Record):
 
 
 class NoiseCurve(_Record):
-    """Accuracy of a model and an augmentation against the rate of one kind of label corruption."""
+    """Accuracy of a model, an augmentation and a defence against the rate of one kind of label corruption."""
 
     model: str
     augmentation: str
@@ -242,6 +243,7 @@ class NoiseCurve(_Record):
     area: Estimate  #: mean accuracy over the rates from 0 to the highest: the area under the curve over its width
     balanced_area: Estimate
     note: str = ""  #: which seeds are left out, as they lack a point
+    defence: str = "none"
 
 
 class CorruptionKind(_Record):
@@ -363,6 +365,7 @@ class EpsilonBound(_Record):
     members: int  #: independent decisions about members
     nonmembers: int
     method: str
+    rules: list[Confusion] = []  #: what each threshold made of these decisions
 
 
 class Slice(_Record):
@@ -439,6 +442,73 @@ class Privacy(_Record):
     exposed: list[Exposed] = []  #: of each attack
 
 
+class GroupGuarantee(_Record):
+    """What a guarantee for one image promises a person with several."""
+
+    images: int  #: of the person with most
+    epsilon: float | None  #: at the same delta; None where nothing finite can be said
+
+
+class Guarantee(_Record):
+    """What differentially private training promises: (epsilon, delta) for the presence of one image."""
+
+    unit: Literal["image"] = "image"
+    epsilon: float  #: under the sampling that was done: by PLD for poisson, by composition of epochs for shuffle
+    delta: float
+    accountant: str  #: in words, such as "PLD, Poisson sampling"
+    epsilon_pld: float | None  #: by privacy loss distributions, under Poisson sampling; None where rows were shuffled
+    epsilon_rdp: float | None  #: by Renyi differential privacy, likewise: never below the former but for rounding
+    epsilon_shuffled: float  #: conservative: as if every image were in one step of each epoch, known to the attacker
+    noise_multiplier: float
+    clip_norm: float
+    sampling: Literal["poisson", "shuffle"]
+    sampling_rate: float  #: chance of an image to be in a step, or its share of an epoch
+    batch_size: int
+    steps: int
+    epochs: int
+    rows: int  #: that the above is counted for
+    group: GroupGuarantee | None = None  #: where people are known
+
+
+class CanaryAudit(_Record):
+    """How much privacy loss one training run shows by canaries that fair coins put among its rows."""
+
+    training: str  #: content key
+    kind: Literal["mislabelled", "blank", "out-of-distribution", "duplicates"]
+    count: int
+    included: int
+    copies: int  #: of a canary that is trained on
+    auc: Estimate  #: of included against excluded canaries
+    guesses: int  #: of the rule with the largest bound
+    correct: int
+    lower_bound: float  #: on epsilon for the unit
+    cap: float  #: the largest bound that so many canaries could ever give
+    delta: float
+    confidence: float
+    unit: Literal["image", "group"]  #: a canary of several copies is hidden by the guarantee for a group of as many
+    promised: float | None  #: epsilon for that unit of this very training; None where nothing is promised
+    broken: bool  #: the bound lies above the promise
+    guarantee: Guarantee | None  #: of this training
+    method: str
+    file: str  #: csv with all canaries: coin, label, score, guess; relative to the folder of results.json
+
+
+class ManyRunAudit(_Record):
+    """How much privacy loss many trainings prove (Jagielski et al. 2020): the strongest attack's bound."""
+
+    attack: PluginRecord | None  #: with the largest bound; None where no attack was run
+    lower_bound: float  #: at a confidence that is corrected for the number of attacks
+    cap: float
+    delta: float
+    confidence: float
+    unit: Literal["row", "subject"]
+    decisions: int  #: independent ones
+    promised: float | None  #: epsilon for that unit of these very trainings, those on halves
+    broken: bool
+    guarantee: Guarantee  #: of the trainings on halves
+    method: str
+
+
 class Cell(_Record):
     """One line of the grid."""
 
@@ -462,6 +532,33 @@ class Cell(_Record):
     adversarial: AdversarialRobustness | None = None
     batch_invariance: BatchInvariance | None = None
     explanation: Explanation | None = None
+    defence: str = "none"  #: label such as `none` or `dp-sgd(epsilon=8)`
+    defence_plugin: PluginRecord | None = None
+    guarantee: Guarantee | None = None  #: of the utility model
+    canaries: CanaryAudit | None = None
+    many_runs: ManyRunAudit | None = None  #: only where there is a guarantee
+
+
+class LeftOut(_Record):
+    """A cell that the grid names and that can't be."""
+
+    id: str
+    reason: str
+
+
+class MatchedDifference(_Record):
+    """How much more a cell leaks than differentially private training that is as accurate."""
+
+    metric: Literal["auc"]
+    attack: PluginRecord
+    cell: str  #: id
+    accuracy: float  #: balanced, of the cell
+    below: str  #: id of the private cell with the nearest lower accuracy
+    above: str
+    share: float  #: of the way from `below` to `above` at which the accuracy is that of the cell
+    reference: float  #: leakage there, on the straight line between the two
+    difference: Estimate  #: cell less reference; its interval holds the uncertainty of the accuracies too
+    note: str = ""
 
 
 class PairedDifference(_Record):
@@ -553,6 +650,8 @@ class Results(_Record):
     cells: list[Cell]
     noise_curves: list[NoiseCurve] = []
     comparisons: list[PairedDifference] = []  #: of pairs of cells, each pair once
+    matched: list[MatchedDifference] = []  #: against private training at equal accuracy, attack by attack
+    left_out: list[LeftOut] = []
     gates: list[Gate] = []  #: of the grid
     sheets: list[ImageSheet] = []
     galleries: list[Gallery] = []

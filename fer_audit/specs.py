@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from fer_audit.plugins import content_key
 from fer_audit.store import ArtefactName
@@ -37,6 +37,45 @@ class PluginIdentity(_Spec):
     source: str
 
 
+def _is_none(value: Any) -> bool:
+    """A field that came later is no part of older keys where it is not used."""
+    return value is None
+
+
+class PrivateStep(_Spec):
+    """A step of differentially private SGD as it is traced; how far it clips and how much noise it adds is not."""
+
+    physical_batch: int  #: rows whose gradients are in memory at once
+    clipping: Literal["auto", "ghost", "per-example"]
+
+
+class PrivateTraining(_Spec):
+    """Differentially private SGD on a program with a `PrivateStep`."""
+
+    name: Literal["dp-sgd"] = "dp-sgd"
+    clip_norm: float
+    noise_multiplier: float
+    sampling: Literal["poisson", "shuffle"]
+    #: that the sampling rate, the number of steps and the noise are counted for; public, and so not the number of the
+    #: rows where canaries are among them by coins
+    nominal_rows: int
+
+
+class SmoothedLabels(_Spec):
+    """Training on labels of which a share is spread over all classes."""
+
+    name: Literal["label-smoothing"] = "label-smoothing"
+    smoothing: float
+
+
+class StoppedEarly(_Spec):
+    """Training that ends, and takes the weights, by the loss on rows that were held out."""
+
+    name: Literal["early-stopping"] = "early-stopping"
+    patience: int
+    held_out: str  #: digest and address of int64 (H,): places in `rows` that are not trained on
+
+
 class ProgramSpec(_Spec):
     """What is built and traced once: trainings with equal specs share it."""
 
@@ -48,6 +87,7 @@ class ProgramSpec(_Spec):
     weight_decay: float
     momentum: float
     clip_norm: float | None = None
+    private: PrivateStep | None = Field(None, exclude_if=_is_none)  #: the model is then one without batch statistics
 
     @property
     def key(self) -> str:
@@ -69,6 +109,7 @@ class TrainingSpec(_Spec):
     test_pixels: str  #: digest of the images of the test split
     test_labels: str | None  #: digest where accuracy on the test split is followed epoch by epoch
     versions: dict[str, str]
+    defence: PrivateTraining | SmoothedLabels | StoppedEarly | None = Field(None, exclude_if=_is_none)
     rows: str  #: address of int64 (K,), indices into the pool, in training order; not part of the key, `pixels` is
     data: str  #: address of the dataset; not part of the key
 
@@ -82,9 +123,15 @@ class TrainingSpec(_Spec):
         return self.model_dump(mode="json", exclude={"rows", "data"})
 
     @property
+    def held_out(self) -> tuple[str, ...]:
+        """The address of the rows that are held out, if there are any."""
+        return (self.defence.held_out,) if isinstance(self.defence, StoppedEarly) else ()
+
+    @property
     def title(self) -> str:
         """The training in one line, from its content alone."""
         chain = "+".join(augmentation.name for augmentation in self.augmentations) or "none"
+        chain += f" · {self.defence.name}" if self.defence else ""
         learnt = f"images {self.pixels[:8]}, labels {self.labels[:8]}"
         return f"{self.program.model.name} · {chain} · {self.epochs} epochs · {learnt} · seed {self.seed}"
 

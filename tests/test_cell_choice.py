@@ -29,6 +29,15 @@ def test_without_patterns_all_cells_are_meant_in_the_order_of_the_grid():
     assert ids("*") == ids()
 
 
+def test_a_defence_stands_behind_the_augmentations_where_there_is_one():
+    defences = ["none", {"name": "dp-sgd", "params": {"epsilon": 8}}]
+    grid = Grid.model_validate({"dataset": "synthface", "models": ["ghostface"], "defences": defences})
+    assert [cell_id(*cell) for cell in chosen(grid)] == [
+        "ghostface/none/none/seed0",
+        "ghostface/none/dp-sgd(epsilon=8)/none/seed0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("patterns", "expression"),
     [

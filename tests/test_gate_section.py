@@ -37,7 +37,7 @@ def test_only_what_has_an_interval_or_is_exact_can_be_certain():
             check_certainty(name)
         except ValueError:
             refused.append(name)
-    assert refused == ["epsilon_lower_bound", "latency_p50_ms"]
+    assert refused == ["epsilon_lower_bound", "canary_epsilon_lower_bound", "latency_p50_ms"]
 
 
 def test_gates_change_no_training(tmp_path):

@@ -55,6 +55,29 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
     ("text", "said"),
     [
         (SMALL + "trainng: {}\n", r"study.yaml:4: unknown field 'trainng': did you mean 'training'\?"),
+        (SMALL + "defences: [none, dpsgd]\n", r"yaml:4: defences.1: unknown defence: did you mean 'dp-sgd'\?"),
+        (
+            SMALL + "defences:\n  - name: dp-sgd\n    params:\n      epsilom: 3\n",
+            r"yaml:7: defences.0.params.epsilom: dp-sgd has no parameter 'epsilom': did you mean 'epsilon'\?",
+        ),
+        (
+            SMALL + "defences: [{name: dp-sgd, params: {epsilon: 3, noise_multiplier: 1}}]\n",
+            r"expected epsilon or noise_multiplier, .* Received: epsilon 3 and noise_multiplier 1",
+        ),
+        (
+            SMALL + "defences: [{name: dp-sgd, params: {clip_norm: -1}}]\n",
+            r"clip_norm: dp-sgd: Input should be greater than 0. Received: -1",
+        ),
+        (SMALL + "defences: [label-smoothing, label-smoothing]\n", "defences names 'label-smoothing' twice"),
+        (
+            SMALL + "gates: [{metric: canary_epsilon_lower_bound, max: 1}]\n",
+            r"canary_epsilon_lower_bound is measured only where the grid has canaries",
+        ),
+        (SMALL + "canaries: {cont: 3}\n", r"unknown field 'cont' in canaries: did you mean 'count'\?"),
+        (
+            SMALL + "gates: [{metric: accuracy, min: 0.5, where: {defence: dp-sgd}}]\n",
+            r"no cell has defence 'dp-sgd': expected one of: none",
+        ),
         (
             SMALL + "training:\n  epoch: 3\n",
             r"yaml:5: unknown field 'epoch' in training: did you mean 'epochs'\?",

@@ -12,7 +12,7 @@ from fer_audit.errors import FerAuditError, GridError, PluginError, SignalsError
 from fer_audit.grid import read_grid
 from fer_audit.plan import Rate, make_plan, seconds_left
 from fer_audit.runner.privacy import attack_entries
-from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingSpec
+from fer_audit.specs import PluginIdentity, PrivateStep, ProgramSpec, SmoothedLabels, TrainingSpec
 from fer_audit.store import Store
 
 BASE = {
@@ -191,6 +191,92 @@ def test_only_train_labels_are_corrupted_and_what_was_done_is_recorded(workshop)
     assert noisy.labels.corruption.rate == changed.mean() > 0
 
 
+PRIVATE = {"name": "dp-sgd", "params": {"epsilon": 8, "batch_size": 20}}
+
+
+def test_trainings_without_a_defence_have_the_keys_that_they_had_before_there_were_any(workshop):
+    plain, defended = workshop.keys(), workshop.keys(defences=["none", "label-smoothing"])
+    assert plain.items() <= defended.items()
+    spec = next(iter(workshop.plan().trainings.values())).spec
+    assert "defence" not in spec.content()
+    assert "private" not in spec.content()["program"]
+
+
+def test_private_trainings_share_a_program_whatever_their_noise(workshop):
+    defences = ["none", *({"name": "dp-sgd", "params": {"epsilon": epsilon}} for epsilon in (3, 8))]
+    plan = workshop.plan(augmentations=["none"], attacks={"membership": ["loss-threshold"]}, defences=defences)
+    assert [cell.id for cell in plan.cells] == [
+        "net/none/none/seed0",
+        "net/none/dp-sgd(epsilon=3)/none/seed0",
+        "net/none/dp-sgd(epsilon=8)/none/seed0",
+    ]
+    assert len(plan.programs) == 2
+    plain, stricter, looser = plan.cells
+    assert plain.guarantee is plain.halves_guarantee is None
+    assert stricter.guarantee.epsilon <= 3 < looser.guarantee.epsilon <= 8
+    assert stricter.guarantee.noise_multiplier > looser.guarantee.noise_multiplier
+    assert stricter.guarantee.group.images == 4
+    # Each half has half the rows, so that an image is in a step twice as often, which takes more noise.
+    assert looser.halves_guarantee.rows == 30
+    assert looser.halves_guarantee.noise_multiplier > looser.guarantee.noise_multiplier
+    for cell in (stricter, looser):
+        halves = {plan.trainings[key].spec.defence for key in cell.privacy}
+        assert {half.noise_multiplier for half in halves} == {cell.halves_guarantee.noise_multiplier}
+        assert plan.trainings[cell.utility].spec.defence.noise_multiplier == cell.guarantee.noise_multiplier
+
+
+def test_augmentations_that_mix_rows_are_left_out_of_private_training_and_said(workshop):
+    plan = workshop.plan(attacks={}, defences=["none", PRIVATE])
+    assert [cell.id for cell in plan.cells] == [
+        "net/none/none/seed0",
+        "net/none/dp-sgd(batch_size=20, epsilon=8)/none/seed0",
+        "net/mixup/none/seed0",
+    ]
+    assert [cell.id for cell in plan.left_out] == ["net/mixup/dp-sgd(batch_size=20, epsilon=8)/none/seed0"]
+    assert "mixup mixes rows" in plan.left_out[0].reason
+    with pytest.raises(GridError, match=r"no cell is left to run: .* mixup mixes rows"):
+        workshop.plan(attacks={}, augmentations=["mixup"], defences=[PRIVATE])
+
+
+def test_rows_that_early_stopping_holds_out_are_part_of_the_key_and_wanted(workshop):
+    defences = [{"name": "early-stopping", "params": {"held_out": share}} for share in (0.1, 0.4)]
+    plan = workshop.plan(attacks={}, augmentations=["none"], defences=defences)
+    specs = [plan.trainings[cell.utility].spec for cell in plan.cells]
+    assert len({spec.key for spec in specs}) == 2
+    for spec, least in zip(specs, (6, 24), strict=True):
+        places = workshop.store.read_array(spec.held_out[0])
+        assert least <= len(places) < least + 4
+        assert ("arrays", spec.held_out[0]) in plan.wanted()
+
+
+@pytest.mark.parametrize("kind", ["mislabelled", "blank", "out-of-distribution", "duplicates"])
+def test_canaries_are_one_more_training_of_each_cell_under_the_same_promise(workshop, kind):
+    plan = workshop.plan(
+        attacks={},
+        augmentations=["none"],
+        defences=["none", "early-stopping", PRIVATE],
+        canaries={"kind": kind, "count": 12},
+    )
+    assert len(plan.trainings) == 3 * 2
+    plain, _, private = plan.cells
+    assert plain.canaries.planted is private.canaries.planted  # the same coins and pictures under every defence
+    for cell in plan.cells:
+        spec = plan.trainings[cell.canaries.training].spec
+        assert np.array_equal(workshop.store.read_array(spec.rows), cell.canaries.planted.rows)
+        assert ("datasets", spec.data) in plan.wanted()
+        assert spec.key in cell.trainings
+    assert plain.canaries.guarantee is None
+    assert private.canaries.guarantee.noise_multiplier == private.guarantee.noise_multiplier
+    assert private.canaries.guarantee.steps == private.guarantee.steps
+    if kind == "duplicates":
+        assert private.canaries.guarantee.group.images == 2
+
+
+def test_too_many_canaries_are_refused_before_anything_runs(workshop):
+    with pytest.raises(FerAuditError, match="can't make 60 mislabelled canaries"):
+        workshop.plan(attacks={}, canaries={"count": 60})
+
+
 UNRELATED = {
     "name": {"name": "another"},
     "order of models and augmentations": {"augmentations": ["mixup", "none"]},
@@ -255,6 +341,7 @@ MUTATIONS = {
     "test_pixels": "another image to test on",
     "test_labels": "another label to test on",
     "versions": {"tensorflow": "99"},
+    "defence": SmoothedLabels(smoothing=0.1),
 }
 PROGRAM_MUTATIONS = {
     "model": PluginIdentity(kind="model", name="net", params={"width": 4}, source="a changed line"),
@@ -265,6 +352,7 @@ PROGRAM_MUTATIONS = {
     "weight_decay": 0.5,
     "momentum": 0.5,
     "clip_norm": 0.5,
+    "private": PrivateStep(physical_batch=8, clipping="auto"),
 }
 NOT_IN_THE_KEY = {"rows", "data"}
 

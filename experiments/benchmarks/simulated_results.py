@@ -1,8 +1,9 @@
 """Results as a large grid would leave them, with made-up numbers: for measuring the report, and nothing else.
 
-    python experiments/benchmarks/simulated_results.py CELLS FOLDER [--seed SEED]
+    python experiments/benchmarks/simulated_results.py CELLS FOLDER [--seed SEED] [--defences]
 
-writes `results.json` and `run.json`. Counts add up and estimates lie in their intervals, as in real results; shapes,
+writes `results.json` and `run.json`; with `--defences` the grid has defences too, private training and audits of what
+it promises among them. Counts add up and estimates lie in their intervals, as in real results; shapes,
 digits and texts are those of the main grid, so that sizes are real too. The same cells and seed give the same results.
 """
 
@@ -71,6 +72,16 @@ LABEL_ATTACKS: tuple[_Plugin | None, ...] = (
     ("symmetric", {"rate": 0.3}),
     ("pair-flip", {"rate": 0.3}),
 )
+#: Of a grid with defences.
+DEFENCES: tuple[_Plugin | None, ...] = (
+    None,
+    ("dp-sgd", {"epsilon": 2.0}),
+    ("dp-sgd", {"epsilon": 8.0}),
+    ("dp-sgd", {"epsilon": 32.0}),
+    ("early-stopping", {"patience": 3}),
+)
+CANARIES, DELTA, BATCH = 256, 1e-5, 64
+MOST_IMAGES = 8  #: of one person
 #: Membership attacks, what they must know, and how much further than the first they get, in AUC.
 ATTACKS: tuple[tuple[_Plugin, str, float], ...] = (
     (("shadow-mia", {"queries": "all", "features": "sorted-probabilities"}), "black-box outputs and labels", 0.0),
@@ -85,6 +96,7 @@ _LINEARISED = "linearised by cluster, t quantile, stretched by sqrt(2)"
 _UNRESOLVED = f"not resolvable (needs at least 1,000 non-members a target, has {HALF})"
 _DESIGN_EFFECT = 2.0
 _FPR = np.unique(np.concatenate([np.arange(64), np.linspace(64, HALF, 87).round()])) / HALF
+_IMPOSSIBLE = "MixUp puts each row into several gradients, which private training can't account for"
 _LOG = "".join(
     f'  File "fer_audit/training/program.py", line {line}, in step\n    loss = self._loss(batch, labels, weights)\n'
     for line in range(300, 316)
@@ -103,11 +115,23 @@ class Line:
     chain: tuple[_Plugin, ...]
     labels: _Plugin | None
     seed: int
+    defence: _Plugin | None = None
 
     @cached_property
     def id(self) -> str:
         """As the runner names it."""
-        return f"{_label(self.model)}/{self.augmentation}/{self.label_attack}/seed{self.seed}"
+        defended = f"{_label(self.defence)}/" if self.defence else ""
+        return f"{_label(self.model)}/{self.augmentation}/{defended}{self.label_attack}/seed{self.seed}"
+
+    @property
+    def epsilon(self) -> float | None:
+        """What private training promises; None where there is no promise."""
+        return float(self.defence[1]["epsilon"]) if self.defence and self.defence[0] == "dp-sgd" else None
+
+    @property
+    def possible(self) -> bool:
+        """MixUp lets each row be in several gradients, so that private training can't have it."""
+        return self.epsilon is None or all(name != _MIXUP[0] for name, _ in self.chain)
 
     @property
     def augmentation(self) -> str:
@@ -125,11 +149,12 @@ class Line:
         return float(self.labels[1]["rate"]) if self.labels else 0.0
 
 
-def simulate(cells: int, seed: int = 0) -> tuple[Results, RunRecord]:
+def simulate(cells: int, seed: int = 0, defences: Sequence[_Plugin | None] = (None,)) -> tuple[Results, RunRecord]:
     """Results and record of a grid with so many cells (at least 1); raises ValueError."""
     if cells < 1:
         raise ValueError(f"expected at least 1 cell, got {cells}")
-    lines = grid_lines(cells)
+    named = grid_lines(cells, defences)
+    lines = [line for line in named if line.possible]
     models = list(dict.fromkeys(_label(line.model) for line in lines))
     rng = np.random.default_rng([seed, cells])
     failed, missing = _unfinished(rng, cells)
@@ -143,6 +168,8 @@ def simulate(cells: int, seed: int = 0) -> tuple[Results, RunRecord]:
         "cells": made,
         "noise_curves": _noise_curves(made),
         "comparisons": _comparisons(rng, made),
+        "matched": _matched(made),
+        "left_out": [{"id": line.id, "reason": _IMPOSSIBLE} for line in named if not line.possible],
         "gates": [
             {"metric": "mia_auc", "max": 0.75},
             {"metric": "accuracy", "min": 0.5, "level": "warn", "certain": True, "where": {"labels": ["none"]}},
@@ -164,15 +191,23 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def grid_lines(cells: int) -> list[Line]:
-    """The first `cells` lines of a grid that grows evenly in models, augmentations and label attacks, then in seeds."""
+def grid_lines(cells: int, defences: Sequence[_Plugin | None] = (None,)) -> list[Line]:
+    """The first lines, `cells` of them possible, of a grid that grows evenly in models, augmentations and labels.
+
+    It grows in seeds once it has all of these.
+    """
     most = (len(MODELS), len(AUGMENTATIONS), len(LABEL_ATTACKS))
     size = [1, 1, 1]
-    while math.prod(size) < min(cells, math.prod(most)):
+    while math.prod(size) * len(defences) < min(cells, math.prod(most) * len(defences)):
         size[min(range(3), key=lambda axis: size[axis] / most[axis])] += 1
-    seeds = range(-(-cells // math.prod(size)))
-    axes = itertools.product(seeds, LABEL_ATTACKS[: size[2]], MODELS[: size[0]], AUGMENTATIONS[: size[1]])
-    return [Line(model, chain, labels, seed) for seed, labels, model, chain in itertools.islice(axes, cells)]
+    axes = LABEL_ATTACKS[: size[2]], MODELS[: size[0]], AUGMENTATIONS[: size[1]], defences
+    every = ((seed, *line) for seed in itertools.count() for line in itertools.product(*axes))
+    lines: list[Line] = []
+    while cells > 0:
+        seed, labels, model, chain, defence = next(every)
+        lines.append(Line(model, chain, labels, seed, defence))
+        cells -= lines[-1].possible
+    return lines
 
 
 def _unfinished(rng: np.random.Generator, cells: int) -> tuple[set[int], set[int]]:
@@ -200,15 +235,19 @@ def _cell(line: Line, seed: int, failed: bool, missing: bool) -> Cell:
         "model_plugin": _plugin(line.model),
         "augmentation_plugins": [_plugin(one) for one in line.chain],
         "label_attack_plugin": _plugin(line.labels) if line.labels else None,
+        "defence": _label(line.defence) if line.defence else "none",
+        "defence_plugin": _plugin(line.defence) if line.defence else None,
         "corruption": _corruption(given) if line.labels else None,
         "status": "failed" if failed else "missing" if missing else "done",
         "error": f"its worker died with status -9\n{_LOG[-2000:]}" if failed else "not trained yet" if missing else "",
     }
     if not missing:
-        made["utility"] = _utility(rng, keys[0], accuracy)
+        made["utility"] = _utility(rng, keys[0], accuracy, held_out=(line.defence or ("",))[0] == "early-stopping")
         made["memorisation"] = _memorisation(rng, wrong) if line.labels else None
     if not (failed or missing):
         made["privacy"] = _privacy(rng, keys[1:], accuracy, auc, given, seed)
+    if line.defence and not (failed or missing):
+        made |= _promises(rng, _key(seed, line.id, TARGETS + 1), line.epsilon)
     return Cell.model_validate(made)
 
 
@@ -217,6 +256,8 @@ def _truth(line: Line, seed: int) -> tuple[float, float]:
     model, chain = _effect(seed, _label(line.model)), _effect(seed, line.augmentation)
     accuracy = 0.68 + 0.04 * model + 0.03 * chain - 0.5 * line.rate
     auc = 0.66 + 0.03 * model - (0.05 + 0.02 * chain) * len(line.chain) + 0.25 * line.rate
+    if line.epsilon:
+        accuracy, auc = accuracy - 0.3 / (1 + line.epsilon / 4), 0.5 + (auc - 0.5) * line.epsilon / (30 + line.epsilon)
     return min(max(accuracy, 0.2), 0.95), min(max(auc, 0.5), 0.9)
 
 
@@ -227,7 +268,81 @@ def _effect(seed: int, label: str) -> float:
     return float(np.clip(np.random.default_rng(list(digest[:8])).normal(), -2, 2))
 
 
-def _utility(rng: np.random.Generator, key: str, accuracy: float) -> _Made:
+def _promises(rng: np.random.Generator, key: str, epsilon: float | None) -> _Made:
+    """Canaries of one training; of private training also what it promises, and what many trainings show."""
+    canaries = _canary_audit(rng, key, epsilon)
+    if epsilon is None:
+        return {"canaries": canaries}
+    return {"guarantee": _guarantee(epsilon, sum(POOL)), "canaries": canaries, "many_runs": _many_runs(epsilon)}
+
+
+def _guarantee(epsilon: float, rows: int) -> _Made:
+    """The same noise for all; the accounts are made up."""
+    return {
+        "epsilon": epsilon,
+        "delta": DELTA,
+        "accountant": "PLD, Poisson sampling",
+        "epsilon_pld": epsilon,
+        "epsilon_rdp": 1.06 * epsilon,
+        "epsilon_shuffled": 2.4 * epsilon,
+        "noise_multiplier": 0.4 + 4 / epsilon,
+        "clip_norm": 1.0,
+        "sampling": "poisson",
+        "sampling_rate": BATCH / rows,
+        "batch_size": BATCH,
+        "steps": EPOCHS * rows // BATCH,
+        "epochs": EPOCHS,
+        "rows": rows,
+        "group": {"images": MOST_IMAGES, "epsilon": MOST_IMAGES * epsilon if epsilon < 10 else None},
+    }
+
+
+def _canary_audit(rng: np.random.Generator, key: str, epsilon: float | None) -> _Made:
+    """Guesses that a mechanism with that epsilon lets be right, and a bound that its promise keeps."""
+    guesses = 48
+    correct = int(rng.binomial(guesses, expit(min(epsilon or 3.0, 3.0) / 2)))
+    bound = max(0.0, float(logit(min(wilson(correct, guesses)[0], 0.99))))
+    promised = None if epsilon is None else 1.05 * epsilon
+    return {
+        "training": key,
+        "kind": "mislabelled",
+        "count": CANARIES,
+        "included": int(rng.binomial(CANARIES, 0.5)),
+        "copies": 1,
+        "auc": _around(0.5 + correct / guesses / 10, 0.05, CANARIES, "DeLong", 0.0),
+        "guesses": guesses,
+        "correct": correct,
+        "lower_bound": bound if promised is None else min(bound, promised),
+        "cap": 4.2,
+        "delta": DELTA,
+        "confidence": 0.95,
+        "unit": "image",
+        "promised": promised,
+        "broken": False,
+        "guarantee": None if promised is None else _guarantee(promised, sum(POOL) - CANARIES // 2),
+        "method": "Steinke, Nasr and Jagielski 2023",
+        "file": f"canaries/{key[:8]}.csv",
+    }
+
+
+def _many_runs(epsilon: float) -> _Made:
+    found = _guarantee(0.95 * epsilon, HALF)
+    return {
+        "attack": _plugin(ATTACKS[-1][0]),
+        "lower_bound": 0.0,
+        "cap": 2.5,
+        "delta": DELTA,
+        "confidence": 0.95,
+        "unit": "subject",
+        "decisions": POOL_SUBJECTS,
+        "promised": found["group"]["epsilon"],
+        "broken": False,
+        "guarantee": found,
+        "method": "Clopper-Pearson, one decision a cluster, corrected for 4 attacks",
+    }
+
+
+def _utility(rng: np.random.Generator, key: str, accuracy: float, held_out: bool = False) -> _Made:
     wanted = expit(logit(accuracy) + 0.6 * np.cos(2.1 * np.arange(len(TEST))) + rng.normal(0, 0.15, len(TEST)))
     confusion = _confusion_rows(rng, wanted)
     hits = confusion.diagonal().tolist()
@@ -241,7 +356,7 @@ def _utility(rng: np.random.Generator, key: str, accuracy: float) -> _Made:
         "per_class": recalls,
         "confusion": confusion.tolist(),
         "train_accuracy": int(rng.binomial(sum(POOL), 0.5 + accuracy / 2)) / sum(POOL),
-        "history": _history(rng, found["value"]),
+        "history": _history(rng, found["value"], held_out),
     }
 
 
@@ -252,7 +367,7 @@ def _confusion_rows(rng: np.random.Generator, recalls: _Floats) -> _Ints:
     return rng.multinomial(np.array(TEST), chances + np.diag(recalls))
 
 
-def _history(rng: np.random.Generator, accuracy: float) -> list[_Made]:
+def _history(rng: np.random.Generator, accuracy: float, held_out: bool) -> list[_Made]:
     done = 1 - np.exp(-0.3 * np.arange(1, EPOCHS + 1))
     noise = rng.normal(0, 0.01, (4, EPOCHS))
     columns = {
@@ -261,6 +376,8 @@ def _history(rng: np.random.Generator, accuracy: float) -> list[_Made]:
         "test_loss": 2 - 1.1 * done + np.abs(noise[2]),
         "test_accuracy": np.rint(sum(TEST) * (0.14 + (accuracy - 0.14) * done / done[-1])) / sum(TEST),
     }
+    if held_out:
+        columns["held_out_loss"] = columns["test_loss"] + 0.02 * np.arange(EPOCHS)
     rows = zip(*(values.tolist() for values in columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -507,13 +624,15 @@ def _standing_out(seed: int) -> _Floats:
 
 
 def _comparisons(rng: np.random.Generator, cells: Sequence[Cell]) -> list[_Made]:
-    """Each cell less the first, less its twin without augmentation and less its twin with clean labels."""
+    """Each cell less the first, and less its twins without augmentation, with clean labels and without a defence."""
     done = {cell.id: cell for cell in cells if cell.status == "done"}
     found: list[_Made] = []
     for cell in done.values():
-        plain = f"{cell.model}/none/{cell.label_attack}/seed{cell.seed}"
-        clean = f"{cell.model}/{cell.augmentation}/none/seed{cell.seed}"
-        for other in dict.fromkeys((cells[0].id, plain, clean)):
+        defended = "" if cell.defence == "none" else f"{cell.defence}/"
+        plain = f"{cell.model}/none/{defended}{cell.label_attack}/seed{cell.seed}"
+        clean = f"{cell.model}/{cell.augmentation}/{defended}none/seed{cell.seed}"
+        undefended = f"{cell.model}/{cell.augmentation}/{cell.label_attack}/seed{cell.seed}"
+        for other in dict.fromkeys((cells[0].id, plain, clean, undefended)):
             if other in done and other != cell.id:
                 found += _differences(rng, cell, done[other])
     return found
@@ -542,19 +661,61 @@ def _differences(rng: np.random.Generator, cell: Cell, other: Cell) -> list[_Mad
     ]
 
 
+def _matched(cells: Sequence[Cell]) -> list[_Made]:
+    """Cells against the two private ones without augmentation between whose accuracies they lie."""
+    known = [cell for cell in cells if cell.utility and cell.privacy]
+    lines: dict[tuple[str, str, int], list[Cell]] = {}
+    for cell in known:
+        if cell.guarantee and cell.augmentation == "none":
+            lines.setdefault((cell.model, cell.label_attack, cell.seed), []).append(cell)
+    found: list[_Made] = []
+    for cell in known:
+        line = sorted(lines.get((cell.model, cell.label_attack, cell.seed), []), key=_balanced)
+        for below, above in itertools.pairwise(line):
+            if not cell.guarantee and _balanced(below) <= _balanced(cell) < _balanced(above):
+                found += _matched_pair(cell, below, above)
+    return found
+
+
+def _balanced(cell: Cell) -> float:
+    return (cell.utility.balanced_accuracy.value or 0.0) if cell.utility else 0.0
+
+
+def _matched_pair(cell: Cell, below: Cell, above: Cell) -> list[_Made]:
+    share = (_balanced(cell) - _balanced(below)) / (_balanced(above) - _balanced(below))
+    trios = zip(*(one.privacy.attacks if one.privacy else [] for one in (cell, below, above)), strict=True)
+    values = [(mine.attack, *((one.auc.value or 0.0) for one in (mine, low, high))) for mine, low, high in trios]
+    return [
+        {
+            "metric": "auc",
+            "attack": attack,
+            "cell": cell.id,
+            "accuracy": _balanced(cell),
+            "below": below.id,
+            "above": above.id,
+            "share": share,
+            "reference": (reference := (1 - share) * low + share * high),
+            "difference": _around(mine - reference, 0.05, sum(POOL), f"paired {_BOOTSTRAP}", -1.0),
+        }
+        for attack, mine, low, high in values
+    ]
+
+
 def _noise_curves(cells: Sequence[Cell]) -> list[_Made]:
-    chains: dict[tuple[str, str], dict[str, list[Cell]]] = {}
+    chains: dict[tuple[str, str, str], dict[str, list[Cell]]] = {}
     for cell in cells:
-        chains.setdefault((cell.model, cell.augmentation), {}).setdefault(cell.label_attack, []).append(cell)
+        treated = cell.model, cell.augmentation, cell.defence
+        chains.setdefault(treated, {}).setdefault(cell.label_attack, []).append(cell)
     kinds: dict[str, list[str]] = {}
     for plugin in filter(None, LABEL_ATTACKS):
         kinds.setdefault(plugin[0], []).append(_label(plugin))
     curves = []
-    for (model, chain), by_labels in chains.items():
+    for (model, augmentation, defence), by_labels in chains.items():
         for kind, names in kinds.items():
             points = [by_labels[name] for name in ("none", *names) if name in by_labels]
             if len(points) > 1 and "none" in by_labels:
-                curves.append({"model": model, "augmentation": chain, "kind": kind, **_curve(points)})
+                named = {"model": model, "augmentation": augmentation, "defence": defence, "kind": kind}
+                curves.append({**named, **_curve(points)})
     return [curve for curve in curves if curve["points"]]
 
 
@@ -766,8 +927,9 @@ def main() -> None:
     parser.add_argument("cells", type=int)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--defences", action="store_true", help="with defences, private training among them")
     options = parser.parse_args()
-    results, record = simulate(options.cells, options.seed)
+    results, record = simulate(options.cells, options.seed, DEFENCES if options.defences else (None,))
     options.folder.mkdir(parents=True, exist_ok=True)
     write_results(results, options.folder / "results.json")
     write_run(record, options.folder / "run.json")

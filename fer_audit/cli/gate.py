@@ -14,10 +14,12 @@ from fer_audit.errors import FerAuditError, ResultsError, did_you_mean
 from fer_audit.gate_section import METRICS, Where, check_certainty, check_limit, check_where, known_metric
 
 if TYPE_CHECKING:
+    from fer_audit.report.audited import Audited
     from fer_audit.report.gates import Judged
     from fer_audit.results import Gate, Results
 
-#: Version of the JSON: `format`, `grid`, `exit_code`, and of each of `gates` what `_gate_json` has.
+#: Version of the JSON: `format`, `grid`, `exit_code`, of each of `gates` what `_gate_json` has, and of each promise of
+#: privacy that is `refuted` what `_promise_json` has.
 FORMAT = "fer-audit-gates-1"
 
 _STYLES = {"kept": "green", "broken": "red", "warning": "yellow", "inconclusive": "yellow"}
@@ -26,7 +28,7 @@ _WORDS = {"kept": "PASS", "broken": "FAIL", "warning": "WARN", "inconclusive": "
 _EXIT_CODES = """\
 exit codes:
   0  every gate is kept, or is a warning
-  1  a gate is broken
+  1  a gate is broken, or an audit refutes a promise of privacy
   2  bad input
   3  inconclusive: a cell could not be finished or measured, or an interval straddles the limit of a certain gate
 """
@@ -52,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="--max and --min are about cells with this model, augmentation, labels or seed, such as labels=none "
-        "(repeatable; of the same name one is enough)",
+        help="--max and --min are about cells with this model, augmentation, defence, labels or seed, such as "
+        "labels=none (repeatable; of the same name one is enough)",
     )
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write gates and cells as JUnit XML")
     parser.add_argument(
@@ -76,7 +78,10 @@ def _vocabulary() -> str:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Prints one line a gate; 0 where all are kept, 1 where one is broken, 3 where one can't be judged."""
+    """Prints one line a gate; 0 where all are kept, 1 where one is broken, 3 where one can't be judged.
+
+    A promise of privacy that an audit refutes has a line too, and ends with 1 as a broken gate does.
+    """
     from fer_audit.report.finished_run import read_finished
     from fer_audit.report.gates import exit_code, judge
     from fer_audit.report.junit import write_junit
@@ -153,11 +158,13 @@ def _where(texts: Iterable[str], results: Results) -> dict[str, list[str]]:
 
 
 def _grid_gates(options: argparse.Namespace, results: Results) -> list[Gate]:
-    """The gates that the grid of the results has set."""
+    """The gates that the grid of the results has set; none at all is an error where no promise was audited either."""
+    from fer_audit.report.audited import audited
+
     alone = next((f"--{name}" for name in ("certain", "warn", "where") if getattr(options, name)), None)
     if alone is not None:
         raise FerAuditError(f"{alone} is about limits of the command line; expected --max or --min with it")
-    if not results.gates:
+    if not results.gates and not audited(results):
         raise ResultsError(
             "no limit to judge: the grid of these results has no `gates:`; write one on the command line, such as "
             "--max mia_auc=0.6"
@@ -169,9 +176,13 @@ def _show_text(judged: Sequence[Judged], results: Results, code: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from fer_audit.report.audited import refuted
     from fer_audit.report.gates import verdict
 
     console = Console(highlight=False)
+    for text in (one.text for one in refuted(results)):
+        line = Text(f"{_WORDS['broken']:12}", style=f"bold {_STYLES['broken']}")
+        console.print(line.append(f" promise refuted: {text}", style="not bold default"), soft_wrap=True)
     for one in judged:
         line = Text(f"{_WORDS[one.word]:12}", style=f"bold {_STYLES[one.word]}")
         console.print(line.append(f" {_line(one)}", style="not bold default"), soft_wrap=True)
@@ -195,17 +206,21 @@ def _line(one: Judged) -> str:
 
 def _show_markdown(judged: Sequence[Judged], results: Results, code: int) -> None:
     from fer_audit.report.gates import verdict
-    from fer_audit.report.markdown import gates_block, verdict_block
+    from fer_audit.report.markdown import gates_block, promises_block, verdict_block
 
-    print(verdict_block(results, verdict(judged, results)), gates_block(judged), sep="\n\n")
+    blocks = verdict_block(results, verdict(judged, results)), promises_block(results), gates_block(judged)
+    print("\n\n".join(filter(None, blocks)))
 
 
 def _show_json(judged: Sequence[Judged], results: Results, code: int) -> None:
+    from fer_audit.report.audited import refuted
+
     content = {
         "format": FORMAT,
         "grid": results.grid,
         "exit_code": code,
         "gates": [_gate_json(one) for one in judged],
+        "refuted": [_promise_json(one) for one in refuted(results)],
     }
     print(json.dumps(content, indent=1))
 
@@ -223,6 +238,20 @@ def _gate_json(one: Judged) -> dict[str, Any]:
         "failed": one.failed,
         "unknown": one.unknown,
         "reasons": list(one.reasons),
+    }
+
+
+def _promise_json(one: Audited) -> dict[str, Any]:
+    audit = one.audit
+    return {
+        "cell": one.cell.id,
+        "text": one.text,
+        "by": one.by,
+        "unit": one.unit,
+        "lower_bound": audit.lower_bound,
+        "promised": audit.promised,
+        "delta": audit.delta,
+        "confidence": audit.confidence,
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_audit.cli.options import add_plugins, plugin_folders
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
     from rich.text import Text
 
@@ -24,7 +25,7 @@ _HANG = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `list`."""
     parser.add_argument(
-        "kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, measures, ..."
+        "kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, measures, defences, ..."
     )
     add_plugins(parser)
     parser.add_argument(
@@ -39,9 +40,9 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.plugins import KINDS, kinds_called
     from fer_audit.registry import Registry
 
-    if options.kind == "measures":
-        return _measures(as_schema=options.schema)
-    kinds = list(KINDS) if options.kind is None else kinds_called(options.kind, besides=["measures"])
+    if options.kind in ("measures", "defences"):
+        return _sections(options.kind, as_schema=options.schema)
+    kinds = list(KINDS) if options.kind is None else kinds_called(options.kind, besides=["measures", "defences"])
     registry = Registry.load(plugin_folders(options))
     registry.load_packages()
     if options.schema:
@@ -62,27 +63,32 @@ def _schema(registry: Registry, kinds: list[str]) -> int:
     return 0
 
 
-def _measures(*, as_schema: bool) -> int:
-    """The measures of a grid with their parameters, which are no plug-ins."""
+def _sections(kind: str, *, as_schema: bool) -> int:
+    """The measures or the defences of a grid with their parameters, which are no plug-ins."""
     from rich.console import Console
 
     from fer_audit.cli.schema import print_schema
-    from fer_audit.grid_schema import DRAFT, measures_schema
+    from fer_audit.defence_section import DEFENCES
+    from fer_audit.grid_schema import DRAFT, defences_schema, measures_schema
+    from fer_audit.measures_section import MEASURES
     from fer_audit.registry import Registry
 
     if as_schema:
-        print_schema({"$schema": DRAFT, **measures_schema()}, Registry())
+        schema = measures_schema() if kind == "measures" else defences_schema()
+        print_schema({"$schema": DRAFT, **schema}, Registry())
+    elif kind == "measures":
+        head = "measures, each `true` or with parameters under `measures:` of a grid"
+        _show_sections(head, MEASURES, Console(highlight=False))
     else:
-        _show_measures(Console(highlight=False))
+        _show_sections("defences, under `defences:` of a grid", DEFENCES, Console(highlight=False))
     return 0
 
 
-def _show_measures(console: Console) -> None:
+def _show_sections(head: str, sections: Mapping[str, type[BaseModel]], console: Console) -> None:
     from fer_audit.grid_schema import summary
-    from fer_audit.measures_section import MEASURES
 
-    console.print("measures, each `true` or with parameters under `measures:` of a grid", style="bold", markup=False)
-    for name, section in MEASURES.items():
+    console.print(head, style="bold", markup=False)
+    for name, section in sections.items():
         _say(console, 2, (name, "cyan"), f"  {summary(section)}")
         for parameter, info in section.model_fields.items():
             default = info.get_default()

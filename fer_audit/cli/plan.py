@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fer_audit.cli.options import add_cells, add_grid, add_store
@@ -52,15 +52,18 @@ def show_cells(plan: Plan, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from fer_audit.grid import chain_label
+    from fer_audit.grid import NONE, chain_label
 
     table = Table(box=None, header_style="bold")
-    for head in ("model", "augmentation", "label attack", "seed", "trainings done"):
+    defended = any(cell.defence.name != NONE for cell in plan.cells)
+    heads = ("model", "augmentation", *(["defence"] if defended else []), "label attack", "seed", "trainings done")
+    for head in heads:
         table.add_column(head, overflow="fold")
     for cell in plan.cells:
-        wanted = (cell.utility, *cell.privacy)
+        wanted = cell.trainings
         done = sum(key in plan.done for key in wanted)
-        texts = (cell.model.label, chain_label(cell.chain), cell.label_attack.label, str(cell.seed))
+        defence = [cell.defence.label] if defended else []
+        texts = (cell.model.label, chain_label(cell.chain), *defence, cell.label_attack.label, str(cell.seed))
         table.add_row(*(Text(text) for text in texts), f"{done} of {len(wanted)}")
     console.print(table)
 
@@ -92,10 +95,26 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
         lines.append(
             f"corrupted test images will take {room / 1e9:.2g} GB of the store; `rows` of corruptions limits them"
         )
+    lines += _promises(plan)
+    lines += [f"left out: {cell.id}, as {cell.reason}" for cell in plan.left_out]
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     show_damaged(store.found_damaged, store, console)
+
+
+def _promises(plan: Plan) -> Iterator[str]:
+    """One line for each private defence of the grid: what it promises, and by how much noise."""
+    for cell in {cell.defence.label: cell for cell in plan.cells}.values():
+        whole, half = cell.guarantee, cell.halves_guarantee
+        if whole is None:
+            continue
+        of_halves = f"; on halves epsilon {half.epsilon:.3g} by noise {half.noise_multiplier:.3g}" if half else ""
+        yield (
+            f"{cell.defence.label}: epsilon {whole.epsilon:.3g} at delta {whole.delta:g} for each image "
+            f"({whole.accountant}), by noise of {whole.noise_multiplier:.3g} x the clip in each of {whole.steps} steps "
+            f"of {whole.batch_size} rows{of_halves}"
+        )
 
 
 def show_code(plan: Plan, console: Console) -> None:

@@ -34,12 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Runs the grid; 0 when every cell is done, 3 when some failed, and what the grid's gates make of it."""
+    """Runs the grid; 0 when every cell is done, 3 when some failed, and what the grid's gates make of it.
+
+    A promise of privacy that an audit refutes ends as a gate that is broken.
+    """
     from rich.console import Console
 
     from fer_audit.cli.plan import show_cells, show_damaged, show_plan
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
+    from fer_audit.report.audited import refuted
     from fer_audit.report.gates import exit_code, judge
     from fer_audit.report.page import render
     from fer_audit.runner.run import run_plan, worker_count
@@ -66,6 +70,8 @@ def execute(options: argparse.Namespace) -> int:
     _show_failed(outcome, console)
     judged = judge(outcome.results, outcome.record, outcome.results.gates)
     _show_gates(judged, console)
+    for one in refuted(outcome.results):
+        console.print(f"promise refuted: {one.text}", style="red", markup=False, highlight=False, soft_wrap=True)
     return exit_code(judged, outcome.results)
 
 

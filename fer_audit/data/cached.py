@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from fer_audit.data.dataset import Dataset, FaceData, Rows
 from fer_audit.errors import StoreError
-from fer_audit.store import Store
+from fer_audit.plugins import content_key
+from fer_audit.store import Store, array_digest
 
 KIND = "datasets"
 _SPLITS = ("pool", "test", "population")
@@ -25,6 +26,19 @@ def load_through(store: Store, dataset: Dataset, size: int, base: Path) -> tuple
         data = dataset.load(size, base)
         store.write(KIND, fingerprint, lambda folder: _save(data, folder))
     return fingerprint, open_cached(store, fingerprint)
+
+
+def keep_cached(store: Store, data: FaceData, title: str = "") -> str:
+    """Keeps `data`, which no plug-in reads, under a key (hex) of its whole content; returns the key."""
+    key = content_key([data.classes, data.drawn, data.remarks, [_content(getattr(data, split)) for split in _SPLITS]])
+    if not store.has(KIND, key):
+        store.write(KIND, key, lambda folder: _save(data, folder), title=title)
+    return key
+
+
+def _content(rows: Rows) -> list[Any]:
+    arrays = [getattr(rows, field) for field in _ARRAYS]
+    return [rows.names, rows.attributes, *(None if array is None else array_digest(array) for array in arrays)]
 
 
 def open_cached(store: Store, fingerprint: str) -> FaceData:

@@ -90,7 +90,7 @@ def balanced_weights(labels: Labels) -> Floats:
     return np.asarray(1 / (len(rows) * rows[classes]), np.float64)
 
 
-def balanced_influence(correct: Mask, labels: Labels) -> Floats:
+def balanced_influence(correct: Mask | Floats, labels: Labels) -> Floats:
     """How much each row (N,) moves the balanced accuracy of a model that is `correct` (N,) or not; they add up to 0.
 
     The balanced accuracy is the mean of K recalls r_k, ratios of hits to rows, so that by the linearisation of a ratio

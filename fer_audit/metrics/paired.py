@@ -47,7 +47,7 @@ def accuracy_difference(one: Mask, other: Mask, clusters: Clusters | None = None
 
 
 def balanced_difference(
-    one: Mask, other: Mask, labels: Labels, clusters: Clusters | None = None, confidence: float = 0.95
+    one: Mask, other: Mask | Scores, labels: Labels, clusters: Clusters | None = None, confidence: float = 0.95
 ) -> Estimate:
     """Balanced accuracy of a model that is right about the rows in `one` (N,) less that of another, `other` (N,).
 
@@ -59,7 +59,7 @@ def balanced_difference(
 
     Args:
         one: (N,), whether the first model is right.
-        other: (N,), whether the second is.
+        other: (N,), whether the second is; or how often, where it is a mixture of models.
         labels: (N,), the class of each row.
         clusters: (N,), what is independent of one another, such as subjects; rows where they are None.
         confidence: of the interval.

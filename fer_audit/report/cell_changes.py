@@ -76,6 +76,8 @@ def _plugin_pairs(one: Cell, other: Cell) -> Iterator[tuple[str, PluginRecord, P
     yield "model", one.model_plugin, other.model_plugin
     for first, second in zip(one.augmentation_plugins, other.augmentation_plugins, strict=False):
         yield "augmentation", first, second
+    if one.defence_plugin and other.defence_plugin:
+        yield "defence", one.defence_plugin, other.defence_plugin
     if one.label_attack_plugin and other.label_attack_plugin:
         yield "label attack", one.label_attack_plugin, other.label_attack_plugin
     theirs = {attack_key(attack): attack.attack for attack in _attacks(other)}

@@ -7,11 +7,12 @@ from functools import cache
 from statistics import NormalDist
 
 from fer_audit.report.finding import Finding, Tone, counted, joined
+from fer_audit.report.naming import defended
 from fer_audit.report.numbers import Form
 from fer_audit.report.paired import Difference
 from fer_audit.results import Cell, Estimate, ExplanationMeasure
 
-_NAMED = 3  #: augmentations that a sentence names
+_NAMED = 3  #: augmentations or defences that a sentence names
 
 Pair = tuple[Cell, Cell]  #: of a cell and the one that it is compared with
 
@@ -63,17 +64,32 @@ def better(measure: ExplanationMeasure, comparisons: int) -> int:
 
 def against_none(cells: Sequence[Cell]) -> Iterator[Pair]:
     """Each augmented cell with its twin without augmentation."""
-    plain = {(c.model, c.label_attack, c.seed): c for c in cells if not c.augmentation_plugins}
+    plain = {(c.model, c.defence, c.label_attack, c.seed): c for c in cells if not c.augmentation_plugins}
     for cell in cells:
-        other = plain.get((cell.model, cell.label_attack, cell.seed))
+        other = plain.get((cell.model, cell.defence, cell.label_attack, cell.seed))
         if other is not None and cell.augmentation_plugins:
             yield cell, other
 
 
+def against_undefended(cells: Sequence[Cell]) -> Iterator[Pair]:
+    """Each defended cell with its twin without a defence."""
+    plain = {(c.model, c.augmentation, c.label_attack, c.seed): c for c in cells if not defended(c)}
+    for cell in cells:
+        other = plain.get((cell.model, cell.augmentation, cell.label_attack, cell.seed))
+        if other is not None and defended(cell):
+            yield cell, other
+
+
 def effects(
-    title: str, what: str, pairs: Sequence[tuple[str, Difference]], falling: Tone, form: Form, unit: str = ""
+    title: str,
+    what: str,
+    pairs: Sequence[tuple[str, Difference]],
+    falling: Tone,
+    form: Form,
+    unit: str = "",
+    against: str = "augmentation",
 ) -> Finding:
-    """What augmentations do to a number; `pairs` are an augmentation's name, and its number less that of none."""
+    """What augmentations or defences do to a number; `pairs` are their name, and their number less that of none."""
     shown: dict[str, list[int]] = {}
     moved: dict[str, list[Difference]] = {}
     for name, difference in pairs:
@@ -84,7 +100,7 @@ def effects(
     ends = {name: _ends(moved[name]) for name in told}
     parts = _effects(told, {name: f" ({_range(found, form)}{unit})" for name, found in ends.items()})
     silent = [name for name in shown if name not in told]
-    lead = f"Against no augmentation, all else the same, {what} is "
+    lead = f"Against no {against}, all else the same, {what} is "
     if not parts:
         text = f"{lead}neither higher nor lower beyond the intervals in any of {counted(len(pairs), 'comparison')}."
         return Finding(f"{title}: no difference can be shown", text, "open")
@@ -108,7 +124,7 @@ def _range(ends: list[Difference], form: Form) -> str:
 
 
 def _named(told: dict[str, list[int]]) -> list[str]:
-    """The augmentations with the most differences, which are told by name."""
+    """Those with the most differences, which are told by name."""
     return sorted(told, key=lambda name: told[name].count(0) / len(told[name]))[:_NAMED]
 
 

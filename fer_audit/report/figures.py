@@ -178,7 +178,7 @@ def accuracy_against_noise(
 def adversarial_accuracy(
     of: Source, model: str | None = None, label_attack: str | None = None, seed: int | None = None
 ) -> go.Figure:
-    """Accuracy of a model's cells, that differ in their augmentation, against an attacker's epsilon."""
+    """Accuracy of a model's cells, that differ in their treatment, against an attacker's epsilon."""
     results = _results(of)
     name = _model(results, model, lambda cell: cell.adversarial is not None, "adversarial images")
     mine = [cell for cell in results.cells if cell.model == name and cell.adversarial]

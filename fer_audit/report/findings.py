@@ -6,9 +6,9 @@ as many comparisons; a difference is claimed only where the widened intervals do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from fer_audit.report.comparison import against_none, clean_cells, direction, effects, side
+from fer_audit.report.comparison import Pair, against_none, against_undefended, clean_cells, direction, effects, side
 from fer_audit.report.finding import Finding, counted, named, others
 from fer_audit.report.label_findings import label_errors, memorisation, noise
 from fer_audit.report.naming import attack_name
@@ -24,6 +24,7 @@ from fer_audit.report.numbers import (
     with_interval,
 )
 from fer_audit.report.paired import PairedDifferences
+from fer_audit.report.private_findings import equal_accuracy, kept_promises, refuted_promises
 from fer_audit.report.robustness_findings import adversarial, batch_invariance, corruptions, explanations
 from fer_audit.report.slices import group_name
 from fer_audit.report.strongest import strongest_attack, strongest_attacks
@@ -37,17 +38,25 @@ def findings(results: Results) -> list[Finding]:
     """The findings, first what a reader must know; but for coverage and batches they are of finished cells alone."""
     everything = results
     results = results.model_copy(update={"cells": [cell for cell in results.cells if cell.status == "done"]})
+    augmented = [(pair[0].augmentation, pair) for pair in against_none(results.cells)]
+    defended = [(pair[0].defence, pair) for pair in against_undefended(results.cells)]
     found = (
+        refuted_promises(everything),
         _coverage(everything),
         _invalid(results),
         _different_splits(results),
         _leakage(results),
         _accuracy(results),
-        _augmentation_leakage(results),
-        _augmentation_accuracy(results),
+        equal_accuracy(results),
+        _leakage_effect(results, "augmentation", augmented),
+        _accuracy_effect(results, "augmentation", augmented),
+        _leakage_effect(results, "defence", defended),
+        _accuracy_effect(results, "defence", defended),
         noise(results),
-        memorisation(results),
+        memorisation("augmentation", augmented),
+        memorisation("defence", defended),
         _slices(results),
+        kept_promises(results),
         _epsilon(results),
         label_errors(results),
         corruptions(results),
@@ -199,30 +208,27 @@ def _ties(ties: int, rest: int) -> str:
     return f" {ties:,} of the {rest:,} others on the same kind of labels can't be told apart from it at this size."
 
 
-def _augmentation_leakage(results: Results) -> Finding | None:
+def _leakage_effect(results: Results, against: str, pairs: Sequence[tuple[str, Pair]]) -> Finding | None:
+    """What augmentations, or defences, do to leakage; `pairs` are their name, and a cell with its twin without."""
     paired = PairedDifferences(results)
-    pairs = [
-        (cell.augmentation, paired.of("auc", (cell, plain), (attack.auc, twin.auc), attack.attack))
-        for cell, plain in against_none(results.cells)
+    found = [
+        (name, paired.of("auc", (cell, plain), (attack.auc, twin.auc), attack.attack))
+        for name, (cell, plain) in pairs
         for attack, twin in _same_attack(cell, plain)
     ]
-    if not pairs:
-        return None
-    title = "What augmentation does to leakage"
-    return effects(title, "attack AUC", pairs, "good", signed_decimal)
+    title = f"What {against} does to leakage"
+    return effects(title, "attack AUC", found, "good", signed_decimal, against=against) if found else None
 
 
-def _augmentation_accuracy(results: Results) -> Finding | None:
+def _accuracy_effect(results: Results, against: str, pairs: Sequence[tuple[str, Pair]]) -> Finding | None:
     paired = PairedDifferences(results)
-    pairs = [
-        (cell.augmentation, paired.of("balanced_accuracy", (cell, plain), (_balanced(cell), _balanced(plain))))
-        for cell, plain in against_none(results.cells)
+    found = [
+        (name, paired.of("balanced_accuracy", (cell, plain), (_balanced(cell), _balanced(plain))))
+        for name, (cell, plain) in pairs
         if cell.utility and plain.utility
     ]
-    if not pairs:
-        return None
-    title = "What augmentation does to accuracy"
-    return effects(title, "balanced accuracy", pairs, "bad", signed, " points")
+    title = f"What {against} does to accuracy"
+    return effects(title, "balanced accuracy", found, "bad", signed, " points", against) if found else None
 
 
 def _cost(results: Results) -> Finding | None:

@@ -13,24 +13,26 @@ from fer_audit.results import Cell, Confusion, Cost, Estimate, LayerCost, Plugin
 Observation = tuple[Any, ...]  #: a row or a part of one, in the order of its columns
 
 #: What a row is about, in front of every frame of cells.
-IDENTITY = ("cell", "model", "augmentation", "label_attack", "noise_rate", "seed", "status")
+IDENTITY = ("cell", "model", "augmentation", "defence", "label_attack", "noise_rate", "seed", "status")
 
 ATTACK = ("attack", "attack_params")
 
 COUNTS = tuple(Confusion.model_fields)
 
 _TEXT = {
-    *("cell", "model", "augmentation", "label_attack", "status", "error", "invalid", "baseline", "metric"),
+    *("cell", "model", "augmentation", "defence", "label_attack", "status", "error", "invalid", "baseline", "metric"),
     *("attack", "attack_params", "threat_model", "unit", "epsilon_unit", "correction", "family", "group", "record"),
     *("class", "true", "predicted", "label", "kind", "measure", "better", "layer", "output_shape"),
+    *("training", "accountant", "sampling", "audit", "below", "above"),
 }
 _INTEGERS = {
     *(set(Cost.model_fields) | set(LayerCost.model_fields)) - {"model", "layers", "name", "kind", "output_shape"},
     *COUNTS,
     *("seed", "seeds", "references", "rows", "target", "epoch", "rank", "severity", "steps", "batch", "runs", "empty"),
     *("member_targets", "true_positives", "suspected", "corrupted_rows", "models", "place"),
+    *("group_images", "batch_size", "epochs", "count", "included", "copies", "guesses", "correct", "decisions"),
 }
-_TRUTHS = {"corrupted", "batch_invariant"}
+_TRUTHS = {"corrupted", "batch_invariant", "refuted", "canary_promise_refuted", "many_run_promise_refuted"}
 
 
 def frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:

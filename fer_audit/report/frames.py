@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer_audit.report import attack_frames, model_frames
+from fer_audit.report import attack_frames, model_frames, private_frames
 from fer_audit.report.finding import counted
 from fer_audit.report.finished_run import read_finished
 from fer_audit.report.naming import attacks
@@ -26,10 +26,11 @@ def load_results(path: str | Path) -> LoadedResults:
 class LoadedResults:
     """What a run found.
 
-    The frames of cells start with what tells a cell: `cell` (its id), `model`, `augmentation`, `label_attack`,
-    `noise_rate` (realised), `seed`, `status`. An estimate `x` has its interval in `x_low` and `x_high`. Shares are from
-    0 to 1. Numbers are `float64`, counts `Int64`, truths `boolean`; what the data can't resolve is missing, and
-    `results` says why. A frame is made when it is first asked for and then kept: copy it before you change it.
+    The frames of cells start with what tells a cell: `cell` (its id), `model`, `augmentation`, `defence`,
+    `label_attack`, `noise_rate` (realised), `seed`, `status`. An estimate `x` has its interval in `x_low` and `x_high`.
+    Shares are from 0 to 1. Numbers are `float64`, counts `Int64`, truths `boolean`; what the data can't resolve is
+    missing, and `results` says why. A frame is made when it is first asked for and then kept: copy it before you change
+    it.
     """
 
     results: Results
@@ -76,6 +77,26 @@ class LoadedResults:
         return attack_frames.comparisons(self.results)
 
     @cached_property
+    def guarantees(self) -> pd.DataFrame:
+        """A row per cell and kind of private `training`: `epsilon`, `delta`, `noise_multiplier`, `group_epsilon`."""
+        return private_frames.guarantees(self.results)
+
+    @cached_property
+    def audits(self) -> pd.DataFrame:
+        """A row per cell and `audit` of a promise: `lower_bound` with its `cap`, what is `promised`, `refuted`."""
+        return private_frames.audits(self.results)
+
+    @cached_property
+    def canaries(self) -> pd.DataFrame:
+        """A row per cell with canaries: `count`, `included`, `auc`, `guesses`, `correct`, `lower_bound`, `promised`."""
+        return private_frames.canaries(self.results)
+
+    @cached_property
+    def matched(self) -> pd.DataFrame:
+        """A row per cell and attack: `difference` to private training that is as accurate, `below` and `above` it."""
+        return private_frames.matched(self.results)
+
+    @cached_property
     def classes(self) -> pd.DataFrame:
         """A row per cell and class: `recall`, and the `rows` that it was counted on."""
         return model_frames.classes(self.results)
@@ -87,7 +108,7 @@ class LoadedResults:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """A row per cell and `epoch`: `train_loss`, `train_accuracy`, `test_loss`, `test_accuracy`."""
+        """A row per cell and `epoch`: `train_loss`, `train_accuracy`, `test_loss`, `test_accuracy`, ..."""
         return model_frames.history(self.results)
 
     @cached_property

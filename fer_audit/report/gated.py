@@ -133,6 +133,18 @@ def _gap_text(value: float) -> str:
     return percent(value).replace("-", MINUS)
 
 
+def _promised(source: Source) -> Iterator[Gated]:
+    guarantee = source.cell.guarantee
+    if guarantee is not None:
+        yield Gated(Estimate(value=guarantee.epsilon), ((guarantee, "epsilon"),))
+
+
+def _shown_by_canaries(source: Source) -> Iterator[Gated]:
+    found = source.cell.canaries
+    if found is not None:
+        yield Gated(Estimate(value=found.lower_bound, confidence=found.confidence), ((found, "lower_bound"),))
+
+
 def _memorised(source: Source) -> Iterator[Gated]:
     if source.cell.memorisation is not None:
         yield _measured(source.cell.memorisation.memorised)
@@ -183,6 +195,8 @@ READERS: Mapping[str, Reader] = {
     "mia_tpr_at_fpr_0.001": _attacks(_tpr_at("0.001"), percent),
     "mia_advantage": _attacks(lambda attack: _measured(attack.advantage), decimal),
     "epsilon_lower_bound": _attacks(_proved, loss),
+    "epsilon": Reader(_promised, loss, "its training promises no privacy"),
+    "canary_epsilon_lower_bound": Reader(_shown_by_canaries, loss),
     "accuracy_gap": Reader(_gap, _gap_text, "no membership attack was run"),
     "memorised": Reader(_memorised, percent, "it was not measured, or no label of the cell is corrupted"),
     "corrupted_accuracy": _corruptions("accuracy", percent),

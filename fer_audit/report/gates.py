@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fer_audit.gate_section import METRICS
+from fer_audit.report.audited import audited, refuted
 from fer_audit.report.finding import Tone, counted, named
 from fer_audit.report.gated import Gated, Source, gated, reader_of, sources
 from fer_audit.report.judged_cell import (
@@ -110,9 +111,12 @@ def judge(results: Results, run: RunRecord | None, gates: Sequence[Gate]) -> lis
 
 
 def exit_code(judged: Sequence[Judged], results: Results) -> int:
-    """1 where a gate is broken, 3 where one is inconclusive or a cell not done, else 0; warnings change nothing."""
+    """1 where a gate is broken or a promise of privacy refuted, 3 where a gate is inconclusive or a cell not done.
+
+    Else 0; warnings change nothing.
+    """
     outcomes = {one.outcome for one in judged if one.gate.level == "error"}
-    if "fail" in outcomes:
+    if "fail" in outcomes or refuted(results):
         return _FAILED
     undone = any(cell.status != "done" for cell in results.cells)
     return _INCONCLUSIVE if undone or "inconclusive" in outcomes else 0
@@ -129,6 +133,7 @@ def parts(cell: Cell) -> dict[str, str]:
     return {
         "model": cell.model,
         "augmentation": cell.augmentation,
+        "defence": cell.defence,
         "labels": cell.label_attack,
         "seed": str(cell.seed),
     }
@@ -268,7 +273,18 @@ def _difference(gate: Gate, worst: JudgedCell | None) -> Entry:
 
 
 def verdict(judged: Sequence[Judged], results: Results) -> Verdict:
-    """What became of all gates together."""
+    """What became of all gates together; above them stands a promise of privacy that is refuted."""
+    of_gates = _of_gates(judged, results)
+    found, held = refuted(results), sum(one.audit.promised is not None for one in audited(results))
+    if not found:
+        said = f" No audit refutes any of {counted(held, 'promise')} of privacy." if held else ""
+        return replace(of_gates, text=of_gates.text + said)
+    title = f"Refutes {'a promise' if len(found) == 1 else f'{len(found)} promises'} of privacy"
+    beside = f" Gates: {of_gates.title}." if judged else ""
+    return Verdict(title, found[0].text + beside, "bad")
+
+
+def _of_gates(judged: Sequence[Judged], results: Results) -> Verdict:
     if not judged:
         text = (
             "Nothing was held against a limit, so that these results neither pass nor fail. Set limits under `gates:` "

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from fer_audit.report.audited import Audited, audited
 from fer_audit.report.gates import Judged
 from fer_audit.report.judged_cell import JudgedCell, difference_text, limit_text, value_text
-from fer_audit.results import Cell, Gate, Results, write_text
+from fer_audit.results import CanaryAudit, Cell, Gate, Results, write_text
 
 #: Letters that XML 1.0 can't hold, escaped or not (section 2.2 of the standard).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -24,7 +25,10 @@ def write_junit(judged: Sequence[Judged], results: Results, path: Path) -> None:
 
 
 def junit_xml(judged: Sequence[Judged], results: Results) -> str:
-    """One suite of gates, a case for each gate and cell, and one of cells: whether each could be finished."""
+    """One suite of gates, a case for each gate and cell, and one of cells: whether each could be finished.
+
+    Where promises of privacy were audited there is a third suite, a case for each bound that is held against one.
+    """
     root = ET.Element("testsuites", name="fer-audit")
     gates = _suite(root, f"gates of {results.grid}")
     for one in judged:
@@ -32,7 +36,12 @@ def junit_xml(judged: Sequence[Judged], results: Results) -> str:
     cells = _suite(root, f"cells of {results.grid}")
     for cell in results.cells:
         _cell(cells, cell)
-    for suite in (gates, cells):
+    promises = [one for one in audited(results) if one.audit.promised is not None]
+    if promises:
+        suite = _suite(root, f"promises of {results.grid}")
+        for audit in promises:
+            _promise(suite, audit)
+    for suite in root:
         _count(suite)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
@@ -59,6 +68,13 @@ def _outcome(case: ET.Element, gate: Gate, one: JudgedCell) -> None:
     elif one.outcome != "pass":
         _say(case, "skipped", f"warning: {text}" if one.outcome == "fail" else f"inconclusive: {text}")
     ET.SubElement(case, "system-out").text = _allowed(text)
+
+
+def _promise(suite: ET.Element, one: Audited) -> None:
+    case = _case(suite, "canaries" if isinstance(one.audit, CanaryAudit) else "many runs", one.cell.id)
+    if one.refuted:
+        _say(case, "failure", one.text)
+    ET.SubElement(case, "system-out").text = _allowed(one.text)
 
 
 def _gate_text(gate: Gate) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fer_audit.metrics.unpaired import unpaired_difference
-from fer_audit.report.comparison import against_none, effects, side
+from fer_audit.report.comparison import Pair, effects, side
 from fer_audit.report.finding import Finding, counted, named
 from fer_audit.report.noise import places
 from fer_audit.report.numbers import decimal, percent, points, signed, with_interval
@@ -37,16 +38,16 @@ def noise(results: Results) -> Finding | None:
     return Finding("What corrupted labels cost", text, "bad", ((drop, "value"), (left, "value")))
 
 
-def memorisation(results: Results) -> Finding | None:
-    """Whether augmented models learn fewer wrong labels by heart."""
-    pairs = [
-        (cell.augmentation, Difference(unpaired_difference(cell.memorisation.memorised, plain.memorisation.memorised)))
-        for cell, plain in against_none(results.cells)
+def memorisation(against: str, pairs: Sequence[tuple[str, Pair]]) -> Finding | None:
+    """Whether augmented, or defended, models learn fewer wrong labels by heart; `pairs` are as in `findings`."""
+    found = [
+        (name, Difference(unpaired_difference(cell.memorisation.memorised, plain.memorisation.memorised)))
+        for name, (cell, plain) in pairs
         if cell.memorisation and plain.memorisation
     ]
-    title = "What augmentation does to wrong labels learnt by heart"
+    title = f"What {against} does to wrong labels learnt by heart"
     what = "the share of them that is memorised"
-    return effects(title, what, pairs, "good", signed, " points") if pairs else None
+    return effects(title, what, found, "good", signed, " points", against) if found else None
 
 
 def label_errors(results: Results) -> Finding | None:

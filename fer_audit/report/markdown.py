@@ -6,16 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from fer_audit.report.audited import Audited, audited
 from fer_audit.report.findings import findings
 from fer_audit.report.gates import Judged, Verdict, gates_table, judge, verdict, where_text
-from fer_audit.report.naming import attack_name, labels_name, several_seeds
-from fer_audit.report.numbers import UNKNOWN, decimal, with_interval
+from fer_audit.report.guarantees import guarantees
+from fer_audit.report.naming import attack_name, cell_name, labels_name, several_seeds, with_defences
+from fer_audit.report.numbers import UNKNOWN, decimal, loss, with_interval
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.report.table import Entry
-from fer_audit.results import Cell, Results, RunRecord
+from fer_audit.results import Cell, Guarantee, Results, RunRecord
 
 _MOST_FINDINGS = 5
-_MOST_ROWS = 30
+_MOST_ROWS, _MOST_PROMISES = 30, 15
 #: Letters of a sentence and of a place in a table; a comment on GitHub holds 65,536 in all.
 _LONGEST, _LONGEST_ENTRY = 800, 120
 _SIGNS = {"good": "\u2705", "bad": "\u274c", "open": "\u2753", "plain": "\u2022"}
@@ -27,10 +29,11 @@ _LINKED = re.compile(r"@|#|://|www\.|\bgh-", re.IGNORECASE)
 
 
 def summary(results: Results, run: RunRecord | None) -> str:
-    """The verdict, the gates, the first findings, the cells, and where the numbers come from."""
+    """The verdict, promises, gates, the first findings, the cells, and where the numbers come from."""
     judged = judge(results, run, results.gates)
     blocks = [
         verdict_block(results, verdict(judged, results)),
+        promises_block(results),
         gates_block(judged),
         _findings(results),
         _cells(results),
@@ -42,6 +45,34 @@ def summary(results: Results, run: RunRecord | None) -> str:
 def verdict_block(results: Results, found: Verdict) -> str:
     """The headline, and the sentences below it."""
     return f"## {_SIGNS[found.tone]} {escaped(results.grid)}: {escaped(found.title)}\n\n{escaped(found.text)}"
+
+
+def promises_block(results: Results) -> str:
+    """A table of what training promises and of what audits hold against it; empty where nothing is promised."""
+    audits = {id(one.audit.guarantee): one for one in audited(results) if one.audit.guarantee}
+    every = [(cell, of, one, audits.get(id(one))) for cell in results.cells for of, one in guarantees(cell)]
+    every.sort(key=lambda line: not (line[3] and line[3].refuted))
+    rows = [map(_short, _promise(results, *line)) for line in every[:_MOST_PROMISES]]
+    return "### Promises\n\n" + _table(_PROMISES, rows, len(every), "promises") if every else ""
+
+
+_PROMISES = ("Cell", "Of", "Epsilon, one image", "Delta", "Epsilon, a person", "Epsilon \u2265", "The promise")
+
+
+def _promise(results: Results, cell: Cell, of: str, one: Guarantee, found: Audited | None) -> list[str]:
+    """A line: what is promised, and the bound of the audit of these very trainings where there was one."""
+    group = loss(one.group.epsilon) if one.group and one.group.epsilon is not None else UNKNOWN
+    bound = f"{loss(found.audit.lower_bound)} for {found.unit}" if found else UNKNOWN
+    name = cell_name(cell, several_seeds(results))
+    return [
+        name,
+        of,
+        f"{loss(one.epsilon)} by {one.accountant}",
+        f"{one.delta:g}",
+        group,
+        bound,
+        found.word if found else "not audited",
+    ]
 
 
 def gates_block(judged: Sequence[Judged]) -> str:
@@ -78,16 +109,19 @@ def _findings(results: Results) -> str:
 
 def _cells(results: Results) -> str:
     seeds = several_seeds(results)
-    columns = ["Model", "Augmentation", "Labels", *(["Seed"] if seeds else []), "Status", "Accuracy", "Balanced acc."]
-    rows = [map(_short, _cell(cell, seeds)) for cell in results.cells[:_MOST_ROWS]]
-    return "### Cells\n\n" + _table([*columns, "Attack AUC"], rows, len(results.cells), "cells")
+    defences = with_defences(results)
+    told = ["Model", "Augmentation", *(["Defence"] if defences else []), "Labels", *(["Seed"] if seeds else [])]
+    rows = [map(_short, _cell(cell, defences, seeds)) for cell in results.cells[:_MOST_ROWS]]
+    columns = [*told, "Status", "Accuracy", "Balanced acc.", "Attack AUC"]
+    return "### Cells\n\n" + _table(columns, rows, len(results.cells), "cells")
 
 
-def _cell(cell: Cell, seeds: bool) -> list[str]:
+def _cell(cell: Cell, defences: bool, seeds: bool) -> list[str]:
     utility = cell.utility
     return [
         cell.model,
         cell.augmentation,
+        *([cell.defence] if defences else []),
         labels_name(cell),
         *([str(cell.seed)] if seeds else []),
         cell.status,

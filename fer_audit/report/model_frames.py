@@ -83,11 +83,11 @@ def label_errors(results: Results) -> pd.DataFrame:
 
 def noise(results: Results) -> pd.DataFrame:
     """Accuracy against the rate of corrupted labels: a row per curve and point."""
-    columns = ("model", "augmentation", "kind", "label_attack", "rate", "seeds")
+    columns = ("model", "augmentation", "defence", "kind", "label_attack", "rate", "seeds")
     measures = ("accuracy", "balanced_accuracy", "drop", "balanced_drop")
     rows = (
         (
-            *(curve.model, curve.augmentation, curve.kind, point.label_attack, point.rate, point.seeds),
+            *(curve.model, curve.augmentation, curve.defence, curve.kind, point.label_attack, point.rate, point.seeds),
             *(value for name in measures for value in ends(getattr(point, name))),
         )
         for curve in results.noise_curves

@@ -1,10 +1,11 @@
-"""What cells, label attacks and seeds are called on the page."""
+"""What cells, treatments, label attacks and seeds are called on the page."""
 
 from __future__ import annotations
 
-from fer_audit.results import AttackResult, Cell, Results
+from fer_audit.results import AttackResult, Cell, NoiseCurve, Results
 
 CLEAN = "clean labels"
+_NONE = "none"  #: label where there is no augmentation or no defence
 
 
 def answers_only(results: Results) -> bool:
@@ -17,6 +18,16 @@ def several_seeds(results: Results) -> bool:
     return len(set(results.provenance.seeds)) > 1 or len({cell.seed for cell in results.cells}) > 1
 
 
+def defended(cell: Cell) -> bool:
+    """Whether something was done against leakage while the cell's models learnt."""
+    return cell.defence not in ("", _NONE)
+
+
+def with_defences(results: Results) -> bool:
+    """Whether cells must be told apart by their defence."""
+    return any(map(defended, results.cells))
+
+
 def labels_name(cell: Cell) -> str:
     """What was done to the labels; empty where that is not known."""
     return CLEAN if cell.label_attack_plugin is None and cell.label_attack else cell.label_attack
@@ -24,7 +35,7 @@ def labels_name(cell: Cell) -> str:
 
 def within_model(cell: Cell, seeds: bool) -> list[str]:
     """The parts that tell a cell from others of its model."""
-    parts = [cell.augmentation] if cell.augmentation else []
+    parts = [treatment(cell)] if treatment(cell) else []
     if cell.label_attack_plugin is not None:
         parts.append(cell.label_attack)
     if seeds:
@@ -38,12 +49,12 @@ def cell_name(cell: Cell, seeds: bool) -> str:
 
 
 def chain_name(cell: Cell) -> str:
-    """Model and augmentation of a cell."""
-    return " \u00b7 ".join(part for part in (cell.model, cell.augmentation) if part)
+    """Model and treatment of a cell."""
+    return " \u00b7 ".join(part for part in (cell.model, treatment(cell)) if part)
 
 
 def labels_and_seed(cell: Cell, seeds: bool) -> str:
-    """What tells cells of one model and augmentation apart."""
+    """What tells cells of one model and treatment apart."""
     parts = [labels_name(cell), f"seed {cell.seed}" if seeds else ""]
     return " \u00b7 ".join(part for part in parts if part)
 
@@ -53,9 +64,21 @@ def models(results: Results) -> list[str]:
     return list(dict.fromkeys(cell.model for cell in results.cells))
 
 
-def augmentations(results: Results) -> list[str]:
-    """Augmentation labels in the grid's order."""
-    return list(dict.fromkeys(cell.augmentation for cell in results.cells))
+def treatment(of: Cell | NoiseCurve) -> str:
+    """Augmentation and defence, such as `randaug · dp-sgd(epsilon=8)`; the one that there is where there is one."""
+    return joined_treatment(of.augmentation, of.defence)
+
+
+def joined_treatment(augmentation: str, defence: str) -> str:
+    """The label of an augmentation with a defence."""
+    if defence in ("", _NONE):
+        return augmentation
+    return defence if augmentation in ("", _NONE) else f"{augmentation} \u00b7 {defence}"
+
+
+def treatments(results: Results) -> list[str]:
+    """Augmentations with their defences, in the grid's order."""
+    return list(dict.fromkeys(map(treatment, results.cells)))
 
 
 def attack_name(cell: Cell, attack: AttackResult) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_audit.report.naming import CLEAN
+from fer_audit.report.naming import CLEAN, treatment
 from fer_audit.report.numbers import UNKNOWN, percent, points
 from fer_audit.report.table import Column, Entry, Table, field, measured, scale_of, words
 from fer_audit.results import NoiseCurve, NoisePoint, Results
@@ -25,7 +25,7 @@ class Place:
 
     @property
     def name(self) -> str:
-        """Model, augmentation and labels."""
+        """Model, treatment and labels."""
         return f"{_chain(self.curve)} \u00b7 {self.labels}"
 
 
@@ -86,4 +86,4 @@ def noise_area_table(results: Results) -> Table:
 
 
 def _chain(curve: NoiseCurve) -> str:
-    return f"{curve.model} \u00b7 {curve.augmentation}"
+    return f"{curve.model} \u00b7 {treatment(curve)}"

@@ -17,6 +17,7 @@ from fer_audit import timespan
 from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
 from fer_audit.report.adversarial import adversarial_table
+from fer_audit.report.audited import refuted
 from fer_audit.report.batch_invariance import batch_invariance_table
 from fer_audit.report.corrupted_rows import corrupted_rows_table
 from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
@@ -29,15 +30,19 @@ from fer_audit.report.finding import Finding
 from fer_audit.report.findings import findings
 from fer_audit.report.galleries import Kind, Shelf, galleries
 from fer_audit.report.gates import Verdict, gates_table, judge, verdict
+from fer_audit.report.guarantees import guarantees_table
 from fer_audit.report.headline import headline
 from fer_audit.report.label_errors import label_errors_table
+from fer_audit.report.left_out import left_out_table
 from fer_audit.report.live import Live
-from fer_audit.report.naming import answers_only, cell_name, several_seeds
+from fer_audit.report.matched import matched_table, unmatched
+from fer_audit.report.naming import answers_only, cell_name, several_seeds, with_defences
 from fer_audit.report.noise import noise_area_table, noise_table
 from fer_audit.report.outside_code import outside_code_table
 from fer_audit.report.payload import SHOWN, packed, payload
 from fer_audit.report.pictures import Picture, pictures
 from fer_audit.report.pointers import Pointers
+from fer_audit.report.promises import promises_table
 from fer_audit.report.reproduction import reproduction
 from fer_audit.report.sections import DETAILED, cut, sections
 from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
@@ -95,7 +100,8 @@ def page_html(
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
     told = _told(results, live)
     undone = [(name, cell) for name, cell in _undone(results) if live is None or cell.status == "failed"]
-    waiting = live is not None and any(cell.status == "missing" for cell in results.cells)
+    alone = unmatched(results)
+    waiting = live is not None and not refuted(results) and any(cell.status == "missing" for cell in results.cells)
     return template("page.html.j2").render(
         results=results,
         run=run,
@@ -116,6 +122,9 @@ def page_html(
         galleries=shelves,
         cut_galleries={kind: _cut_galleries(results, kind, len(found)) for kind, found in shelves.items()},
         remarks=tables.corruption_remarks(results),
+        unmatched=alone[:DETAILED],
+        cut_unmatched=cut(len(alone), DETAILED, "such cells are listed"),
+        with_defences=with_defences(results),
         undone=undone[:DETAILED],
         undone_count=len(undone),
         cut_undone=cut(len(undone), DETAILED, "are shown"),
@@ -141,6 +150,10 @@ def page_html(
 def _tables(results: Results, run: RunRecord | None, folder: Path) -> dict[str, Table]:
     made = (
         tables.cells_table(results, run),
+        left_out_table(results),
+        matched_table(results),
+        guarantees_table(results),
+        reachable(promises_table(results), folder),
         noise_table(results),
         noise_area_table(results),
         corrupted_rows_table(results),

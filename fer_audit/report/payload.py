@@ -59,6 +59,7 @@ def _cell(cell: Cell, seeds: bool) -> dict[str, Any]:
         "name": cell_name(cell, seeds),
         "model": cell.model,
         "augmentation": cell.augmentation,
+        "defence": cell.defence,
         "labels": labels_name(cell),
         "seed": str(cell.seed),
         "status": cell.status,

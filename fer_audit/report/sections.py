@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import plotly.graph_objects as go
 
@@ -14,7 +14,7 @@ from fer_audit.report.charts.chart import Chart, Variant
 from fer_audit.report.charts.confusion import confusion_matrix, label_transition
 from fer_audit.report.charts.corrupted_rows import corrupted_rows
 from fer_audit.report.charts.corruptions import corruption_accuracy, corruption_errors
-from fer_audit.report.charts.curves import accuracy_curves, loss_curves
+from fer_audit.report.charts.curves import accuracy_curves, kept_epoch, loss_curves
 from fer_audit.report.charts.memorisation import member_accuracy
 from fer_audit.report.charts.noise import accuracy_against_noise, kinds
 from fer_audit.report.charts.recall import class_recall
@@ -23,7 +23,7 @@ from fer_audit.report.charts.target_auc import target_auc
 from fer_audit.report.charts.tradeoff import TITLES, tradeoff_variants
 from fer_audit.report.charts.tradeoff import height as tradeoff_height
 from fer_audit.report.charts.tradeoff_reading import reading
-from fer_audit.report.naming import attacks, cell_name, labels_and_seed, models, several_seeds
+from fer_audit.report.naming import attacks, cell_name, labels_and_seed, models, several_seeds, treatment
 from fer_audit.results import Cell, Results
 
 DETAILED = 60  #: cells with charts of their own; more would make the page too heavy to open
@@ -142,7 +142,7 @@ def _adversarial(results: Results) -> list[Chart]:
     places = {model: place for place, model in enumerate(models(results))}
     found = _of_each_model(cell for cell in results.cells if cell.adversarial)
     groups = {model: _comparable(results, cells) for model, cells in found.items()}
-    shown = _with_every_augmentation(results, [cell for some in groups.values() for _, group in some for cell in group])
+    shown = _with_every_treatment(results, [cell for some in groups.values() for _, group in some for cell in group])
     source = tuple(
         f"{FILE}/cells/*/adversarial/{field}" for field in ("clean", "points/*/accuracy", "points/*/epsilon")
     )
@@ -160,7 +160,7 @@ def _adversarial(results: Results) -> list[Chart]:
 
 
 def _comparable(results: Results, cells: list[Cell]) -> list[tuple[str, list[Cell]]]:
-    """The first groups of cells with the same labels and seed, so that a figure compares augmentations."""
+    """The first groups of cells with the same labels and seed, so that a figure compares treatments."""
     seeds = several_seeds(results)
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -168,9 +168,9 @@ def _comparable(results: Results, cells: list[Cell]) -> list[tuple[str, list[Cel
     return list(groups.items())[:DETAILED]
 
 
-def _with_every_augmentation(results: Results, cells: list[Cell]) -> Results:
-    """The results with these cells alone and one of each augmentation, so that colours stay those of the grid."""
-    first = {cell.augmentation: cell.id for cell in reversed(results.cells)}
+def _with_every_treatment(results: Results, cells: list[Cell]) -> Results:
+    """The results with these cells alone and one of each treatment, so that colours stay those of the grid."""
+    first = {treatment(cell): cell.id for cell in reversed(results.cells)}
     kept = {*first.values(), *(cell.id for cell in cells)}
     return results.model_copy(update={"cells": [cell for cell in results.cells if cell.id in kept]})
 
@@ -227,12 +227,22 @@ def _memorisation(results: Results) -> list[Chart]:
 def _curves(results: Results) -> list[Chart]:
     cells = [cell for cell in results.cells if cell.utility and cell.utility.history]
     reading = "A test line that bends away from the train line is overfitting; augmented batches are harder than plain."
+    stopped = {cell.id for cell in cells if cell.utility and kept_epoch(cell.utility.history)}
+    if stopped:
+        reading += " Early stopping keeps the weights of the epoch with the least loss on train rows that it held out."
     found = []
+
+    def held_out(one: Variant) -> Variant:
+        if one.key not in stopped:
+            return one
+        place = one.source[0].rpartition("/")[0]
+        return replace(one, source=(*one.source, f"{place}/held_out_loss"))
+
     for measure, figure in (("accuracy", accuracy_curves), ("loss", loss_curves)):
         source = tuple(f"utility/history/*/{split}_{measure}" for split in ("train", "test"))
         title = f"{measure.capitalize()} by epoch"
         found += _per_cell(results, f"{measure}-curves", title, reading, cells, figure, source)
-    return found
+    return [replace(chart, variants=tuple(map(held_out, chart.variants))) for chart in found]
 
 
 def _classes(results: Results) -> list[Chart]:

@@ -68,7 +68,7 @@ def words(text: str, note: str = "") -> Entry:
 
 
 def identified(cell: Cell, seeds: bool) -> Entry:
-    """A cell: model and augmentation, and below them its labels and, where there are several `seeds`, its seed."""
+    """A cell: model and treatment, and below them its labels and, where there are several `seeds`, its seed."""
     return Entry(chain_name(cell), sort=chain_name(cell), note=labels_and_seed(cell, seeds), cell=cell.id)
 
 
@@ -93,6 +93,13 @@ def linked(path: str) -> Entry:
     inside = not parts.is_absolute() and ".." not in parts.parts and "\\" not in path
     # Quoted, no text can name another scheme or host.
     return Entry(path, sort=path, link=f"./{quote(path)}" if inside else "")
+
+
+def without(table: Table, *titles: str) -> Table:
+    """The table without the columns of these titles."""
+    kept = [place for place, column in enumerate(table.columns) if column.title not in titles]
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
 
 
 def reachable(table: Table, folder: Path) -> Table:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from fer_audit.report.attack_rows import attack_entry, attack_rows
 from fer_audit.report.cost import milliseconds, speeds_of
-from fer_audit.report.naming import answers_only, attack_name, labels_name, several_seeds
+from fer_audit.report.naming import answers_only, attack_name, labels_name, several_seeds, with_defences
 from fer_audit.report.numbers import UNKNOWN, decimal, loss, percent, share, short, signed
+from fer_audit.report.private_training import private
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.report.table import (
     Bar,
@@ -20,6 +21,7 @@ from fer_audit.report.table import (
     measured,
     number,
     scale_of,
+    without,
     words,
 )
 from fer_audit.results import (
@@ -38,9 +40,11 @@ from fer_audit.results import (
 
 _TONES = {"done": "good", "failed": "bad", "missing": "open"}
 
+_DEFENCE, _EPSILON_PROMISED = "Defence", "Epsilon promised"
 _CELL_COLUMNS = (
     Column("Model", numeric=False),
     Column("Augmentation", numeric=False),
+    Column(_DEFENCE, "against leakage, while a model learns", numeric=False),
     Column("Labels", "what was done to the train labels", numeric=False),
     Column("Seed"),
     Column("Status", numeric=False),
@@ -48,6 +52,7 @@ _CELL_COLUMNS = (
     Column("Accuracy", "on the test split, last epoch"),
     Column("Balanced acc.", "mean of the recall of each class"),
     Column("Attack AUC", "of the strongest attack; 0.5 is chance"),
+    Column(_EPSILON_PROMISED, "privacy loss of one image that training rules out, but for a chance of delta"),
     Column("Parameters"),
     Column("MACs", "for one image at the grid's size"),
     Column("FLOPs", "2 \u00d7 MACs"),
@@ -82,19 +87,18 @@ def cells_table(results: Results, run: RunRecord | None) -> Table:
     speeds = speeds_of(run, batch=1)
     scales = _Scales(results)
     rows = [_cell_row(cell, costs.get(cell.model), speeds.get(cell.model), scales) for cell in results.cells]
-    return _lean(results, Table("cells", "All cells of the grid", _CELL_COLUMNS, tuple(rows), tools=True))
+    table = Table("cells", "All cells of the grid", _CELL_COLUMNS, tuple(rows), tools=True)
+    return without(table, *_idle(results))
 
 
-def _lean(results: Results, table: Table) -> Table:
-    """The table without its seed column where all cells have the same seed."""
-    return table if several_seeds(results) else _without(table, "Seed")
-
-
-def _without(table: Table, *titles: str) -> Table:
-    """The table without the columns of these titles."""
-    kept = [place for place, column in enumerate(table.columns) if column.title not in titles]
-    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
-    return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
+def _idle(results: Results) -> list[str]:
+    """The columns of the table of cells that say the same of all of them."""
+    told = {
+        _DEFENCE: with_defences(results),
+        "Seed": several_seeds(results),
+        _EPSILON_PROMISED: any(map(private, results.cells)),
+    }
+    return [title for title, tells in told.items() if not tells]
 
 
 class _Scales:
@@ -115,6 +119,7 @@ def _cell_row(cell: Cell, cost: Cost | None, speed: Latency | None, scales: _Sca
         measured(utility.accuracy if utility else None, percent, scales.accuracy),
         measured(utility.balanced_accuracy if utility else None, percent, scales.accuracy),
         _strongest(cell, scales),
+        field(cell.guarantee, "epsilon", loss),
         field(cost, "params_total"),
         field(cost, "macs", short),
         field(cost, "flops", short),
@@ -138,9 +143,10 @@ def _auc(cell: Cell) -> Estimate | None:
     return attack.auc if attack else None
 
 
-def _identity(cell: Cell) -> tuple[Entry, Entry, Entry, Entry]:
+def _identity(cell: Cell) -> tuple[Entry, ...]:
     model = replace(words(cell.model), cell=cell.id)
-    return model, words(cell.augmentation), words(labels_name(cell)), field(cell, "seed", _plain)
+    labels, seed = words(labels_name(cell)), field(cell, "seed", _plain)
+    return model, words(cell.augmentation), words(cell.defence), labels, seed
 
 
 def _plain(value: float) -> str:
@@ -206,7 +212,7 @@ def memorisation_table(results: Results) -> Table:
     ]
     caption = "Mean accuracy of the privacy models, against the given labels"
     table = Table("memorisation", caption, columns, tuple(rows), tools=True)
-    return _without(table, "Test split", "Utility model, train") if answers_only(results) else table
+    return without(table, "Test split", "Utility model, train") if answers_only(results) else table
 
 
 def _memorisation(privacy: Privacy) -> tuple[Entry, ...]:

@@ -7,7 +7,19 @@ import io
 import json
 from typing import Any, get_args
 
-from fer_audit.results import AttackResult, Cell, Cost, Estimate, ExplanationMeasure, Privacy, Results, Utility
+from fer_audit.results import (
+    AttackResult,
+    CanaryAudit,
+    Cell,
+    Cost,
+    Estimate,
+    ExplanationMeasure,
+    Guarantee,
+    ManyRunAudit,
+    Privacy,
+    Results,
+    Utility,
+)
 
 Row = dict[str, Any]
 
@@ -38,6 +50,7 @@ def _tame(value: object) -> object:
 
 def _cell_rows(cell: Cell, cost: Cost | None) -> list[Row]:
     left = _identity(cell) | _cost(cost) | _utility(cell.utility) | _labels(cell) | _images(cell) | _heat_maps(cell)
+    left |= _promised(cell.guarantee) | _canaries(cell.canaries) | _audit("many_run", cell.many_runs)
     left |= _privacy(cell.privacy)
     attacks = cell.privacy.attacks if cell.privacy else []
     return [left | _attack(attack) for attack in attacks] or [left | _attack(None)]
@@ -48,6 +61,7 @@ def _identity(cell: Cell) -> Row:
         "cell": cell.id,
         "model": cell.model,
         "augmentation": cell.augmentation,
+        "defence": cell.defence,
         "label_attack": cell.label_attack,
         "noise_rate": cell.noise_rate,
         "seed": cell.seed,
@@ -97,6 +111,28 @@ def _heat_maps(cell: Cell) -> Row:
     for name in _MEASURES:
         row |= _estimate(name.replace("-", "_"), found.get(name))
     return row
+
+
+def _promised(guarantee: Guarantee | None) -> Row:
+    """Of the utility model, for one image, and for a person with that many."""
+    names = ("epsilon", "delta", "noise_multiplier", "clip_norm", "epsilon_rdp", "epsilon_shuffled")
+    row: Row = {name: getattr(guarantee, name) if guarantee else None for name in names}
+    group = guarantee.group if guarantee else None
+    return row | {"group_images": group.images if group else None, "group_epsilon": group.epsilon if group else None}
+
+
+def _canaries(audit: CanaryAudit | None) -> Row:
+    return {**_estimate("canary_auc", audit.auc if audit else None), **_audit("canary", audit)}
+
+
+def _audit(name: str, audit: CanaryAudit | ManyRunAudit | None) -> Row:
+    """A lower bound on epsilon, its cap, and what is promised for the same unit by the trainings that it is of."""
+    return {
+        f"{name}_epsilon_lower_bound": audit.lower_bound if audit else None,
+        f"{name}_epsilon_cap": audit.cap if audit else None,
+        f"{name}_epsilon_promised": audit.promised if audit else None,
+        f"{name}_promise_refuted": audit.broken if audit else None,
+    }
 
 
 def _privacy(privacy: Privacy | None) -> Row:

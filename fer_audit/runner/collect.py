@@ -11,19 +11,22 @@ import traceback
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
 import fer_audit
+from fer_audit.canary_section import Canaries
 from fer_audit.data.hygiene import check_hygiene, invalid_reason
 from fer_audit.errors import FerAuditError
 from fer_audit.grid import chain_label
 from fer_audit.metrics.accuracy import accuracy, balanced_accuracy, confusion_matrix, per_class_recall
-from fer_audit.plan import Plan, PlannedCell
+from fer_audit.plan import Plan, PlannedCanaries, PlannedCell
+from fer_audit.resolved_defence import record_of
 from fer_audit.results import (
+    CanaryAudit,
     Cell,
     Corruption,
     Cost,
@@ -36,10 +39,13 @@ from fer_audit.results import (
     Results,
     Utility,
 )
+from fer_audit.runner.canaries import audit_canaries, canary_file
 from fer_audit.runner.comparisons import paired_differences
 from fer_audit.runner.dataset import summarised
 from fer_audit.runner.galleries import write_galleries
 from fer_audit.runner.labels import SUSPECTS, find_label_errors, measure_memorisation, noise_curves
+from fer_audit.runner.many_runs import many_run_audit
+from fer_audit.runner.matched import matched_differences
 from fer_audit.runner.measured import adversarial_robustness, batch_invariance, corruption_robustness, explanation
 from fer_audit.runner.privacy import measure_privacy, read_answers
 from fer_audit.runner.records import RECORDS, write_records
@@ -82,6 +88,8 @@ def collect(
         cells=cells,
         noise_curves=curves,
         comparisons=comparisons,
+        matched=matched_differences(plan, store, cells),
+        left_out=plan.left_out,
         gates=[Gate.model_validate(gate.recorded) for gate in plan.grid.gates],
         sheets=write_sheets(plan, folder),
         galleries=galleries,
@@ -103,7 +111,7 @@ def _collect_cell(
     hygiene: Hygiene,
     digest: str,
 ) -> Cell:
-    wanted = (cell.utility, *cell.privacy)
+    wanted = cell.trainings
     failed = next((key for key in wanted if key in failures), None)
     absent = next((key for key in wanted if not _whole(plan, store, key)), None)
     status, error = "done", ""
@@ -120,6 +128,9 @@ def _collect_cell(
             found |= _of_references(plan, store, cell, cell.keep, folder, digest)
             if found["privacy"] is not None:
                 found["privacy"].invalid = invalid_reason(hygiene, cell.seed)
+        if cell.canaries is not None and _answered(plan, store, [cell.canaries.training]):
+            found["canaries"] = _canaries(plan, store, cell, cell.canaries, folder)
+        found |= _of_guarantee(cell, found.get("privacy"))
     except FerAuditError as problem:
         status, error = "failed", str(problem)
     except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
@@ -129,11 +140,13 @@ def _collect_cell(
             "id": cell.id,
             "model": cell.model.label,
             "augmentation": chain_label(cell.chain),
+            "defence": cell.defence.label,
             "label_attack": cell.label_attack.label,
             "noise_rate": cell.labels.corruption.rate if cell.labels.corruption else 0.0,
             "seed": cell.seed,
             "model_plugin": _record(cell.model_identity),
             "augmentation_plugins": [_record(identity) for identity in cell.augmentation_identities],
+            "defence_plugin": record_of(cell.defence),
             "label_attack_plugin": _label_attack(cell),
             "corruption": _corruption(cell),
             "status": status,
@@ -186,6 +199,27 @@ def _of_references(
     return found
 
 
+def _canaries(plan: Plan, store: Store, cell: PlannedCell, canaries: PlannedCanaries, folder: Path) -> CanaryAudit:
+    """What the training with canaries shows of them."""
+    return audit_canaries(
+        store,
+        plan.trainings[canaries.training].job,
+        canaries.planted,
+        section=cast("Canaries", plan.grid.canaries),
+        guarantee=canaries.guarantee,
+        folder=folder,
+        file=canary_file(plan.cells.index(cell)),
+    )
+
+
+def _of_guarantee(cell: PlannedCell, privacy: Privacy | None) -> dict[str, Any]:
+    """What is promised, and how much of it the attacks on the trainings on halves leave standing."""
+    many = None
+    if cell.halves_guarantee is not None and privacy is not None and not privacy.invalid:
+        many = many_run_audit(privacy.attacks, cell.halves_guarantee)
+    return {"guarantee": cell.guarantee, "many_runs": many}
+
+
 def _whole(plan: Plan, store: Store, key: str) -> bool:
     return all(store.has(*artefact) for artefact in plan.trainings[key].job.artefacts())
 
@@ -221,6 +255,7 @@ def _privacy(
         given=cell.labels.given,
         jobs=[plan.trainings[key].job for key in cell.privacy],
         seed=cell.seed,
+        **({"delta": cell.halves_guarantee.delta} if cell.halves_guarantee else {}),
     )
     if not found:
         return privacy

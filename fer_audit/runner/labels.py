@@ -100,12 +100,12 @@ def _write_suspects(
 
 
 def noise_curves(plan: Plan, store: Store, cells: Sequence[PlannedCell]) -> list[NoiseCurve]:
-    """A curve for each model, augmentation and kind of label corruption of which `cells`, all measured, has enough."""
-    curves: dict[tuple[str, str], list[PlannedCell]] = {}
+    """A curve for each model, augmentation, defence and kind of label corruption, of `cells`, all of them measured."""
+    curves: dict[tuple[str, str, str], list[PlannedCell]] = {}
     for cell in cells:
-        curves.setdefault((cell.model.label, chain_label(cell.chain)), []).append(cell)
+        curves.setdefault((cell.model.label, chain_label(cell.chain), cell.defence.label), []).append(cell)
     found = []
-    for (model, augmentation), mine in curves.items():
+    for (model, augmentation, defence), mine in curves.items():
         clean = {cell.seed: cell for cell in mine if cell.labels.corruption is None}
         for kind, points in _kinds(mine).items():
             seeds = sorted(set(clean).intersection(*(point.keys() for point in points.values())))
@@ -114,7 +114,7 @@ def noise_curves(plan: Plan, store: Store, cells: Sequence[PlannedCell]) -> list
                 curve = _curve(plan, store, model, augmentation, kind, chosen)
                 absent = [str(seed) for seed in plan.grid.seeds if seed not in seeds]
                 note = f"without seed {', '.join(absent)}, of which a cell was not measured" if absent else ""
-                found.append(curve.model_copy(update={"note": note}))
+                found.append(curve.model_copy(update={"note": note, "defence": defence}))
     return found
 
 

@@ -51,7 +51,7 @@ def baseline_of(plan: Plan, cell: PlannedCell) -> str:
     grid = plan.grid
     named = grid.measures.corruptions.baseline if grid.measures.corruptions else None
     model = next((ref for ref in grid.models if ref.label == named), grid.models[0])
-    return cell_id(cell.seed, grid.attacks.labels[0], model, grid.augmentations[0])
+    return cell_id(cell.seed, grid.attacks.labels[0], model, grid.augmentations[0], grid.defences[0])
 
 
 def corruption_robustness(

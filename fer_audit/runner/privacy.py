@@ -26,6 +26,9 @@ from fer_audit.sources import package_digest
 from fer_audit.specs import TrainingJob
 from fer_audit.store import ArtefactName, Store, array_digest
 
+#: At which epsilon is bounded where no guarantee says another.
+DELTA = 1e-5
+
 
 def measure_privacy(
     store: Store,
@@ -37,11 +40,12 @@ def measure_privacy(
     given: npt.NDArray[np.int64],
     jobs: Sequence[TrainingJob],
     seed: int,
+    delta: float = DELTA,
 ) -> tuple[Privacy, dict[str, Audited]]:
     """What `attacks` make of the models of `jobs`, which trained on the rows in `keep` (M, N) with `given` (N,).
 
     Rows are sliced by class, subject size, the dataset's attributes, and by whether their label was corrupted. Exposed
-    rows are named by the `digest` of `data`.
+    rows are named by the `digest` of `data`. Epsilon is bounded at `delta`.
     """
     logits, population = read_answers(store, jobs, "pool"), read_answers(store, jobs, "population")
     test = np.stack([np.load(store.path(*job.fit) / "test.npy") for job in jobs])
@@ -59,9 +63,9 @@ def measure_privacy(
     correct = logits[:, :, 0].argmax(axis=2) == given
     tested = test.argmax(axis=2) == np.asarray(data.test.labels)
     slices = _slices(data, given)
-    names = attack_entries(attacks, data, keep=keep, given=given, jobs=jobs, seed=seed)
+    names = attack_entries(attacks, data, keep=keep, given=given, jobs=jobs, seed=seed, delta=delta)
     found = [
-        _attack_once(store, name, attack, signals, slices, jobs, seed)
+        _attack_once(store, name, attack, signals, slices, jobs, seed, delta)
         for name, attack in zip(names, attacks, strict=True)
     ]
     corrupted = given != np.asarray(data.pool.labels)
@@ -95,12 +99,13 @@ def attack_entries(
     given: npt.NDArray[np.int64],
     jobs: Sequence[TrainingJob],
     seed: int,
+    delta: float = DELTA,
 ) -> list[ArtefactName]:
     """Kind and key under which the store keeps each attack's result: the same signals are attacked once by one code."""
     population = np.asarray(data.population.labels) if len(data.population) else None
     labels = [None if array is None else array_digest(array) for array in (given, keep, data.pool.units, population)]
     groups = {name: array_digest(np.array(values, np.str_)) for name, values in _slices(data, given).items()}
-    known = [labels, groups, seed, _code()]
+    known = [labels, groups, seed, _code(), *([] if delta == DELTA else [delta])]
     return [("attacks", content_key([_identity(attack), _seen(attack, given, jobs), *known])) for attack in attacks]
 
 
@@ -158,13 +163,14 @@ def _attack_once(
     slices: Mapping[str, Sequence[str]],
     jobs: Sequence[TrainingJob],
     seed: int,
+    delta: float,
 ) -> Audited:
     """The result of one attack, from the store where it has been made before."""
     if store.has(*name):
         text = (store.path(*name) / "result.json").read_text(encoding="utf-8")
         return Audited(AttackResult.model_validate_json(text), read_records(store, name))
     try:
-        found = audited(signals, [attack], slices=slices, seed=seed)[0]
+        found = audited(signals, [attack], slices=slices, delta=delta, seed=seed)[0]
     except FerAuditError:
         raise
     except Exception as error:

@@ -18,6 +18,7 @@ from fer_audit.errors import GridError, StoreError
 from fer_audit.plan import Plan, seconds_left
 from fer_audit.plugins import content_key
 from fer_audit.results import Latency, Results, RunRecord, write_results, write_run
+from fer_audit.runner.canaries import CANARIES, canary_file, log_canaries
 from fer_audit.runner.collect import collect
 from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
 from fer_audit.runner.progress import progress_for
@@ -64,6 +65,7 @@ def run_plan(
     _make_folder(folder)
     store.clean_temporary()
     reused = len(plan.done)
+    _log_canaries(plan, folder)
     failures: dict[str, str] = {}
     finished: list[Finished] = []
     with LocalEngine(store, plan.file.plugin_folders, workers) as engine:
@@ -99,6 +101,14 @@ def run_plan(
         highlight=False,
     )
     return Outcome(results, record, failed)
+
+
+def _log_canaries(plan: Plan, folder: Path) -> None:
+    """Writes which canaries are trained on, before anything is trained."""
+    shutil.rmtree(folder / CANARIES, ignore_errors=True)
+    for place, cell in enumerate(plan.cells):
+        if cell.canaries is not None:
+            log_canaries(folder / canary_file(place), cell.canaries.planted, plan.data.classes)
 
 
 def opening_record(plan: Plan, workers: int, command: str) -> RunRecord:
@@ -174,7 +184,9 @@ def _train(
 
 def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
     """The latency of each model, measured once for a store, a machine and the versions of what computes."""
-    specs = {training.spec.program.model.model_dump_json(): training.spec for training in plan.trainings.values()}
+    # A network without batch statistics, for private training, is another one: that of the grid comes last and stays.
+    trainings = sorted(plan.trainings.values(), key=lambda training: training.spec.program.private is None)
+    specs = {training.spec.program.model.model_dump_json(): training.spec for training in trainings}
     keys = {model: _latency_key(spec.program, spec.versions) for model, spec in specs.items()}
     # A worker counts the costs of what it builds, so a program whose costs were lost is built again too.
     unknown = [

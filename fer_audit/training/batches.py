@@ -1,24 +1,24 @@
-"""Training batches: shuffled, augmented and prepared beside the step, the same for a seed whatever the machine does."""
+"""Training batches: sampled, augmented and prepared beside the step, the same for a seed whatever the machine does."""
 
 from __future__ import annotations
 
-import math
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_audit.augmentations.augmentation import Augmentation
+from fer_audit.training.sampling import Sampling
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 
 #: Batches that wait for the step; more would only hold memory.
 _AHEAD = 4
 
-#: Tags of the random streams; a seed sequence ends in implied zeros, so no tag may be zero.
-_ORDER, _BATCH = 1, 2
+#: Tag of the random stream; those of `sampling` have others.
+_BATCH = 2
 
 
 class Batches:
@@ -35,41 +35,41 @@ class Batches:
         labels: npt.NDArray[np.int64],
         *,
         classes: int,
-        batch_size: int,
+        sampling: Sampling,
         augmentations: Sequence[Augmentation],
         seed: int,
+        smoothing: float = 0.0,
     ) -> None:
         """Batches of the `rows` (K,) of `images` (N, H, W, 3) with `labels` (K,), one-hot before augmentation.
 
-        `images` may be mapped from a file: a batch reads its own rows only.
+        `images` may be mapped from a file: a batch reads its own rows only. A share `smoothing` of each label is spread
+        evenly over all classes: y (1 - s) + s / C (Szegedy et al. 2016, section 7).
         """
         self._images = np.asarray(images)  # a plain view: indexing a np.memmap costs more
         self._rows = rows
-        self._labels = np.eye(classes, dtype=np.float32)[labels]
-        self._batch_size = batch_size
+        self._labels = np.eye(classes, dtype=np.float32)[labels] * (1 - smoothing) + smoothing / classes
+        self._sampling = sampling
         self._augmentations = augmentations
         self._seed = seed
 
     def __len__(self) -> int:
-        return math.ceil(len(self._labels) / self._batch_size)
+        return self._sampling.steps
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of one epoch; every row appears exactly once before augmentation."""
-        order = np.random.default_rng([self._seed, epoch, _ORDER]).permutation(len(self._labels))
-        for number in range(len(self)):
-            index = order[number * self._batch_size : (number + 1) * self._batch_size]
+        """The batches of one epoch; one without rows is not augmented."""
+        for number, index in enumerate(self._sampling.epoch(self._seed, epoch)):
             images, labels = self._images[self._rows[index]], self._labels[index]
             rng = np.random.default_rng([self._seed, epoch, _BATCH, number])
-            for augmentation in self._augmentations:
+            for augmentation in self._augmentations if len(index) else ():
                 images, labels = augmentation(images, labels, rng)
             yield images, labels
 
-    def all_epochs(self, epochs: int) -> Iterator[tuple[int, Batch]]:
+    def all_epochs(self, epochs: int) -> Generator[tuple[int, Batch], None, None]:
         """Pairs (epoch, batch) of all epochs, prepared ahead by a thread of their own."""
         return _ahead((epoch, batch) for epoch in range(epochs) for batch in self.epoch(epoch))
 
 
-def _ahead(items: Iterator[tuple[int, Batch]]) -> Iterator[tuple[int, Batch]]:
+def _ahead(items: Iterator[tuple[int, Batch]]) -> Generator[tuple[int, Batch], None, None]:
     """The same items, made in a thread; an error there is raised here, and leaving early ends the thread."""
     ready: queue.Queue[tuple[int, Batch] | BaseException | None] = queue.Queue(_AHEAD)
     abandoned = threading.Event()

@@ -10,17 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fer_audit.errors import StoreError
+from fer_audit.errors import FerAuditError, StoreError
 from fer_audit.models.model import Model
-from fer_audit.specs import ProgramSpec
+from fer_audit.specs import PrivateTraining, ProgramSpec
 from fer_audit.training.flat_weights import FlatWeights
 from fer_audit.training.fused_batch_norm import fuse_batch_norms
+from fer_audit.training.fused_group_norm import fuse_group_norms
+from fer_audit.training.group_norm import without_batch_statistics
 from fer_audit.training.initial_weights import InitialWeights
 from fer_audit.training.optimizer import Optimizer
+from fer_audit.training.private_step import PrivateStep
 from fer_audit.training.trimmed_convolution import trim_convolutions
 
 #: Pixels of one inference call: enough rows to make its fixed cost small, few enough to stay in tens of megabytes.
 _INFERENCE_PIXELS = 1_200_000
+
+#: What a private step is traced with; all of it is given to each step.
+_NO_PRIVACY = PrivateTraining(clip_norm=1.0, noise_multiplier=0.0, sampling="poisson", nominal_rows=1)
 
 
 class Program:
@@ -34,18 +40,32 @@ class Program:
         keras.utils.clear_session()
         self.spec = spec
         self._network: keras.Model = model.create(spec.input_shape, spec.classes)
+        if spec.private:
+            self._network = without_batch_statistics(self._network, spec.model.name)
+            fuse_group_norms(self._network)
         fuse_batch_norms(self._network)
         trim_convolutions(self._network)
         self._initial = InitialWeights(self._network)
         self._weights = FlatWeights(self._network)
         self._optimizer = Optimizer(spec, self._weights.vector)
         self._stale = False  # whether the network's variables lag behind the vector that the steps update
-        self.traces = 0
+        self._traces = 0
         images = tf.TensorSpec((None, *spec.input_shape), tf.uint8)
         labels = tf.TensorSpec((None, spec.classes), tf.float32)
         # Batches of any length fit the signature: the last batch is neither dropped nor traced again.
         self._step = tf.function(self._trace_step, input_signature=[images, labels, tf.TensorSpec((3,), tf.float32)])
         self._infer = tf.function(self._trace_inference, input_signature=[images])
+        self._private = PrivateStep(spec, self._network, self._weights, self._optimizer) if spec.private else None
+
+    @property
+    def traces(self) -> int:
+        """How often anything was traced."""
+        return self._traces + (self._private.traces if self._private else 0)
+
+    @property
+    def clipping(self) -> str | None:
+        """How a private step finds the norms of single gradients, `ghost` or `per-example`; else None."""
+        return self._private.clipping if self._private else None
 
     @property
     def network(self) -> keras.Model:
@@ -60,20 +80,30 @@ class Program:
 
     def warm_up(self) -> None:
         """Traces the step and the inference function; the weights are to be reset afterwards."""
-        images = np.zeros((2, *self.spec.input_shape), np.uint8)
-        self.step(images, np.zeros(2, np.int64), 1, 0.0)
+        images, labels = np.zeros((2, *self.spec.input_shape), np.uint8), np.zeros(2, np.int64)
+        if self._private:
+            self.private_step(images, labels, 1, 0.0, _NO_PRIVACY)
+        else:
+            self.step(images, labels, 1, 0.0)
         self.logits(images)
 
     def reset(self, seed: int, images: Iterable[npt.NDArray[np.uint8]]) -> None:
         """Starts afresh from `seed`; layers that learn from the training rows see `images`, each uint8 (H, W, 3).
 
-        `images` is iterated once for each such layer.
+        `images` is iterated once for each such layer. A private training shows them all grey levels instead: what a
+        layer keeps of the rows has no noise.
         """
         self._initial.assign(seed)
         for layer in self._network._flatten_layers():
             if hasattr(layer, "adapt_to_rows"):
-                layer.adapt_to_rows(images)
+                layer.adapt_to_rows([self._all_levels()] if self._private else images)
         self._take_network()
+        if self._private:
+            self._private.reset(seed)
+
+    def _all_levels(self) -> npt.NDArray[np.uint8]:
+        """An image in which all levels are as frequent as its size allows."""
+        return np.resize(np.arange(256, dtype=np.uint8), self.spec.input_shape)
 
     def load(self, weights: dict[str, npt.NDArray[Any]]) -> None:
         """Sets all weights to what `weights()` gave, and forgets the optimizer's state; raises StoreError."""
@@ -105,10 +135,29 @@ class Program:
         `images` (B, H, W, 3); `labels` soft (B, C) or hard (B,). A hard label is its one-hot row, so that trainings
         with and without label mixing share one traced step.
         """
-        soft = np.eye(self.spec.classes, dtype=np.float32)[labels] if labels.ndim == 1 else labels
-        result = self._step(images, soft, Optimizer.scalars(number, learning_rate)).numpy()
+        result = self._step(images, self._soft(labels), Optimizer.scalars(number, learning_rate)).numpy()
         self._stale = True
         return float(result[0]), int(result[1])
+
+    def private_step(
+        self,
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.float32] | npt.NDArray[np.int64],
+        number: int,
+        learning_rate: float,
+        mechanism: PrivateTraining,
+    ) -> tuple[float, int]:
+        """Step `number` of a differentially private training on any number of rows, none included; else as `step`.
+
+        The gradient of each row is clipped to `mechanism.clip_norm`, and noise is added to their sum, see `PrivateStep`.
+        """
+        if self._private is None:
+            raise FerAuditError("this program has no private step; expected a spec with `private` set, received None")
+        self._stale = True
+        return self._private(images, self._soft(labels), number, learning_rate, mechanism)
+
+    def _soft(self, labels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        return np.eye(self.spec.classes, dtype=np.float32)[labels] if labels.ndim == 1 else labels
 
     def logits(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Logits float32 (K, C) of `images` uint8 (K, H, W, 3), with the moving statistics of batch normalisation."""
@@ -131,7 +180,7 @@ class Program:
             yield f"{place:04d}:{weight.path}", weight
 
     def _trace_step(self, images: Any, labels: Any, scalars: Any) -> Any:
-        self.traces += 1
+        self._traces += 1
         weights = self._weights.pieces()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
@@ -146,5 +195,5 @@ class Program:
         return tf.stack([tf.reduce_sum(losses), tf.reduce_sum(tf.cast(correct, tf.float32))])
 
     def _trace_inference(self, images: Any) -> Any:
-        self.traces += 1
+        self._traces += 1
         return self._network(tf.cast(images, tf.float32), training=False)

@@ -39,6 +39,8 @@ from fer_audit.training.weights import Weights, read_weights
 #: Seconds between two reports on the steps of a training.
 _REPORT_EVERY = 0.25
 
+_NO_ROWS = np.empty(0, np.int64)
+
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -85,12 +87,14 @@ class Worker:
             augmentations=self._augmentations(spec),
             traced_labels=[self._store.read_array(digest) for digest in wanted.traces],
             follow_pool=wanted.follow_pool,
+            held_out=np.concatenate([_NO_ROWS, *(self._store.read_array(digest) for digest in spec.held_out)]),
         )
         fitted = fit(program, spec, data, self._report(spec.key), watch)
         if wanted.fit not in missing:
             _check_same(fitted.weights, read_weights(self._store, spec.key), spec)
         else:
-            uses = [("datasets", spec.data), ("arrays", spec.rows), ("arrays", spec.labels)]
+            arrays = [("arrays", digest) for digest in (spec.rows, spec.labels, *spec.held_out)]
+            uses = [("datasets", spec.data), *arrays]
             self._store.write(*wanted.fit, partial(fitted.save, spec=spec), title=spec.title, uses=uses)
         for number, artefact in enumerate(wanted.losses()):
             if artefact in missing:

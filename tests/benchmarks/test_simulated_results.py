@@ -152,6 +152,66 @@ def test_cells_are_compared_with_the_first_and_their_twins(results: Results) -> 
     assert accuracy.difference.value == pytest.approx((one.accuracy.value or 0) - (other.accuracy.value or 0))
 
 
+@pytest.fixture
+def defended(simulated: Any) -> Results:
+    return simulated.simulate(CELLS, 0, simulated.DEFENCES)[0]
+
+
+def test_defences_are_a_further_axis_without_what_cannot_be(simulated: Any, defended: Results) -> None:
+    assert len(defended.cells) == CELLS == len({cell.id for cell in defended.cells})
+    assert {cell.defence.partition("(")[0] for cell in defended.cells} == {"none", "dp-sgd", "early-stopping"}
+    gone = [one.id for one in defended.left_out]
+    assert gone
+    assert all("mixup" in name and "dp-sgd" in name for name in gone)
+    assert not set(gone) & {cell.id for cell in defended.cells}
+    assert not [cell for cell in defended.cells if cell.guarantee and "mixup" in cell.augmentation]
+    plain = simulated.simulate(CELLS)[0]
+    assert {cell.defence for cell in plain.cells} == {"none"}
+    assert not plain.left_out
+    assert not plain.matched
+    assert not [cell for cell in plain.cells if cell.canaries or cell.guarantee]
+
+
+def test_what_is_promised_and_what_is_shown_agree(defended: Results) -> None:
+    private = [cell for cell in done(defended) if cell.defence.startswith("dp-sgd")]
+    assert private
+    for cell in private:
+        assert cell.guarantee is not None
+        assert cell.canaries is not None
+        assert cell.many_runs is not None
+        assert cell.defence_plugin is not None
+        assert cell.guarantee.epsilon == cell.defence_plugin.params["epsilon"]
+        assert cell.guarantee.epsilon < cell.guarantee.epsilon_rdp < cell.guarantee.epsilon_shuffled
+        assert cell.canaries.correct <= cell.canaries.guesses <= cell.canaries.count
+        assert cell.canaries.lower_bound <= min(cell.canaries.cap, cell.canaries.promised)
+        assert not cell.canaries.broken
+        assert not cell.many_runs.broken
+        assert cell.many_runs.guarantee.rows < cell.guarantee.rows
+    for cell in done(defended):
+        held_out = [epoch.held_out_loss for epoch in cell.utility.history]
+        assert all((loss is not None) == cell.defence.startswith("early-stopping") for loss in held_out)
+
+
+def test_cells_are_matched_on_the_line_between_two_private_ones(defended: Results) -> None:
+    cells = {cell.id: cell for cell in defended.cells}
+    assert defended.matched
+    for one in defended.matched:
+        cell, below, above = cells[one.cell], cells[one.below], cells[one.above]
+        assert cell.guarantee is None
+        assert below.guarantee
+        assert above.guarantee
+        accuracies = [each.utility.balanced_accuracy.value for each in (below, cell, above)]
+        assert accuracies == sorted(accuracies)
+        assert accuracies[0] + one.share * (accuracies[2] - accuracies[0]) == pytest.approx(one.accuracy)
+        aucs = {
+            each.id: next(found.auc.value for found in each.privacy.attacks if found.attack == one.attack)
+            for each in (cell, below, above)
+        }
+        between = aucs[below.id] + one.share * (aucs[above.id] - aucs[below.id])
+        assert between == pytest.approx(one.reference)
+        assert one.difference.value == pytest.approx(aucs[cell.id] - one.reference)
+
+
 def test_layers_add_up_to_the_costs_of_a_model(results: Results) -> None:
     assert [cost.model for cost in results.costs] == list(dict.fromkeys(cell.model for cell in results.cells))
     for cost in results.costs:

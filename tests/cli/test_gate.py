@@ -17,12 +17,18 @@ _PLACE = Path(__file__).parents[1] / "report" / "conftest.py"
 
 
 @pytest.fixture(scope="module")
-def small():
-    """Results as the tests of the report make them: four cells of one model."""
+def fixtures():
+    """How the tests of the report make results."""
     spec = importlib.util.spec_from_file_location("report_fixtures", _PLACE)
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
-    return made.build(models=made.MODELS[:1], augmentations=made.AUGMENTATIONS[:2])
+    return made
+
+
+@pytest.fixture(scope="module")
+def small(fixtures):
+    """Four cells of one model."""
+    return fixtures.build(models=fixtures.MODELS[:1], augmentations=fixtures.AUGMENTATIONS[:2])
 
 
 @pytest.fixture
@@ -155,6 +161,40 @@ def test_json_holds_what_the_page_shows(gate, small):
     assert (found["estimate"]["value"], found["estimate"]["low"]) == (auc.value, auc.low)
     assert found["difference"] == pytest.approx(auc.value - 0.6)
     assert found["passed"] + found["failed"] == len(clean)
+
+
+def test_a_refuted_promise_is_a_line_and_exit_code_1(gate, fixtures, tmp_path):
+    broken = fixtures.refuted_results()
+    code, printed = gate(results=broken)
+    assert code == 1
+    lines = printed.splitlines()
+    assert lines[0].startswith("FAIL         promise refuted: ghostface \u00b7 dp-sgd(epsilon=2): epsilon 2.04 ")
+    assert lines[1].startswith("Refutes a promise of privacy. ")
+    file = tmp_path / "gates.xml"
+    code, printed = gate("--max", "accuracy=1", "--format", "json", "--junit", str(file), results=broken)
+    written = json.loads(printed)
+    (told,) = written["refuted"]
+    assert (code, written["exit_code"], [one["outcome"] for one in written["gates"]]) == (1, 1, ["pass"])
+    assert (told["lower_bound"], told["promised"], told["unit"]) == (3.3, 2.04, "one image")
+    assert told["cell"] == next(cell.id for cell in broken.cells if cell.canaries.broken)
+    *_, promises = ET.parse(file).getroot()  # noqa: S314 - it is our own
+    assert (promises.get("name"), promises.get("failures")) == ("promises of fixture", "1")
+    code, printed = gate("--format", "md", results=broken)
+    assert printed.startswith("## \u274c fixture: Refutes a promise of privacy\n")
+    assert "### Promises" in printed
+
+
+def test_promises_that_are_kept_are_judged_without_a_gate(gate, fixtures):
+    kept = fixtures.private_results()
+    code, printed = gate(results=kept)
+    assert code == 0
+    assert "No audit refutes any of" in printed
+    assert gate("--max", "epsilon=8", "--where", "defence=dp-sgd(epsilon=8)", results=kept)[0] == 0
+    assert gate("--max", "epsilon=8", "--where", "defence=dp-sgd(epsilon=32)", results=kept)[0] == 1
+    assert gate("--max", "epsilon=99", results=kept)[0] == 3
+    code, printed = gate("--max", "epsilon=8", "--where", "defence=dp-sgd", results=kept)
+    assert code == 2
+    assert "no cell has defence 'dp-sgd': expected one of: dp-sgd(epsilon=2), " in printed
 
 
 def test_markdown_has_the_verdict_and_the_gates(gate):

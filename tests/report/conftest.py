@@ -1,5 +1,6 @@
 """Results as a grid could leave them; every number is made up by a formula."""
 
+import itertools
 import math
 import struct
 import zlib
@@ -13,6 +14,7 @@ from fer_audit.results import (
     AdversarialRobustness,
     AttackResult,
     BatchInvariance,
+    CanaryAudit,
     Cell,
     Confusion,
     Corruption,
@@ -27,10 +29,15 @@ from fer_audit.results import (
     ExplanationMeasure,
     Gallery,
     GalleryRow,
+    GroupGuarantee,
+    Guarantee,
     ImageSheet,
     LabelErrors,
     Latency,
     LayerCost,
+    LeftOut,
+    ManyRunAudit,
+    MatchedDifference,
     Memorisation,
     MemorisationEpoch,
     NoiseCurve,
@@ -518,6 +525,166 @@ def build(
     )
 
 
+#: Label of a defence -> its plug-in, what it costs in accuracy and what it takes from the AUC.
+DEFENCES = {
+    "none": (None, 0.0, 0.0),
+    "dp-sgd(epsilon=2)": (PluginRecord(name="dp-sgd", params={"epsilon": 2.0}), 0.21, 0.14),
+    "dp-sgd(epsilon=8)": (PluginRecord(name="dp-sgd", params={"epsilon": 8.0}), 0.09, 0.11),
+    "dp-sgd(epsilon=32)": (PluginRecord(name="dp-sgd", params={"epsilon": 32.0}), -0.06, 0.05),
+    "early-stopping": (PluginRecord(name="early-stopping", params={"patience": 3}), 0.02, 0.03),
+}
+
+
+def guarantee(epsilon: float, rows: int = 960) -> Guarantee:
+    return Guarantee(
+        epsilon=epsilon,
+        delta=1e-5,
+        accountant="PLD, Poisson sampling",
+        epsilon_pld=epsilon,
+        epsilon_rdp=1.07 * epsilon,
+        epsilon_shuffled=2.6 * epsilon,
+        noise_multiplier=4.4 / epsilon,
+        clip_norm=1.0,
+        sampling="poisson",
+        sampling_rate=64 / rows,
+        batch_size=64,
+        steps=12 * rows // 64,
+        epochs=12,
+        rows=rows,
+        group=GroupGuarantee(images=14, epsilon=None if epsilon > 10 else 19.3 * epsilon),
+    )
+
+
+def canary_audit(promised: float | None, bound: float) -> CanaryAudit:
+    return CanaryAudit(
+        training="2" * 64,
+        kind="mislabelled",
+        count=256,
+        included=131,
+        copies=1,
+        auc=estimate(0.5 + bound / 20, 256),
+        guesses=40,
+        correct=20 + round(2 * bound),
+        lower_bound=bound,
+        cap=4.9,
+        delta=1e-5,
+        confidence=0.95,
+        unit="image",
+        promised=promised,
+        broken=promised is not None and bound > promised,
+        guarantee=None if promised is None else guarantee(promised, rows=832),
+        method="Steinke et al. 2023, theorem 5.2",
+        file="canaries/a cell.csv",
+    )
+
+
+def many_run_audit(promised: float, bound: float) -> ManyRunAudit:
+    found = guarantee(promised, rows=480)
+    return ManyRunAudit(
+        attack=PluginRecord(name="loss-threshold"),
+        lower_bound=bound,
+        cap=3.1,
+        delta=1e-5,
+        confidence=0.95,
+        unit="subject",
+        decisions=80,
+        promised=found.group.epsilon if found.group else None,
+        broken=False,
+        guarantee=found,
+        method="Jagielski et al. 2020, Clopper-Pearson, corrected for 3 attacks",
+    )
+
+
+def defended_cell(of: Cell, defence: str) -> Cell:
+    """The cell under a defence; every cell has canaries."""
+    plugin, price, hush = DEFENCES[defence]
+    epsilon = plugin.params.get("epsilon") if plugin else None
+    found, auc = of.utility.accuracy.value - price, of.privacy.attacks[0].auc.value - hush - ATTACKS["shadow-mia"]
+    made = utility(found, of.noise_rate)
+    if defence == "early-stopping":
+        losses = [1.7 * math.exp(-0.2 * epoch) + 0.01 * epoch * epoch for epoch in range(len(made.history))]
+        told = [
+            epoch.model_copy(update={"held_out_loss": loss}) for epoch, loss in zip(made.history, losses, strict=True)
+        ]
+        made = made.model_copy(update={"history": told})
+    name = f"{of.augmentation}/{defence}" if plugin else of.augmentation
+    return of.model_copy(
+        update={
+            "id": f"synthface/{of.model}/{name}/{of.label_attack}/seed{of.seed}",
+            "defence": defence,
+            "defence_plugin": plugin,
+            "utility": made,
+            "privacy": privacy(found, auc, ATTACKS, of.noise_rate > 0),
+            "guarantee": guarantee(epsilon) if epsilon else None,
+            "canaries": canary_audit(1.02 * epsilon if epsilon else None, 0.4 * epsilon**0.5 if epsilon else 2.7),
+            "many_runs": many_run_audit(0.97 * epsilon, 0.2) if epsilon else None,
+        }
+    )
+
+
+def private_results() -> Results:
+    """A model under every defence, without and with an augmentation; the augmented are left out under DP-SGD at 32."""
+    base = build(models=MODELS[:1], augmentations=["none", "randaug+mixup"])
+    cells = [
+        defended_cell(cell, defence)
+        for cell in base.cells
+        for defence in DEFENCES
+        if cell.augmentation == "none" or not defence.startswith("dp-sgd")
+    ]
+    curves = [
+        curve.model_copy(update={"defence": defence})
+        for curve in base.noise_curves
+        for defence in ("none", "early-stopping")
+    ]
+    reason = "MixUp mixes rows, so that each is in several gradients; leave it out, or the defence"
+    gone = [LeftOut(id=f"synthface/ghostface/randaug+mixup/{name}/none/seed0", reason=reason) for name in DEFENCES]
+    found = base.model_copy(update={"cells": cells, "noise_curves": curves, "left_out": gone[1:4]})
+    return found.model_copy(update={"matched": matched_differences(found)})
+
+
+def matched_differences(results: Results) -> list[MatchedDifference]:
+    """Cells of clean labels against the two private cells between which their accuracy lies."""
+    clean = [cell for cell in results.cells if cell.label_attack == "none"]
+    line = sorted((cell for cell in clean if cell.guarantee), key=lambda cell: cell.utility.balanced_accuracy.value)
+    found = []
+    for cell in (cell for cell in clean if not cell.guarantee):
+        mine = cell.utility.balanced_accuracy.value
+        for below, above in itertools.pairwise(line):
+            low, high = (one.utility.balanced_accuracy.value for one in (below, above))
+            if low <= mine <= high:
+                found += matched_pair(cell, below, above, (mine - low) / (high - low))
+    return found
+
+
+def matched_pair(cell: Cell, below: Cell, above: Cell, share: float) -> list[MatchedDifference]:
+    trios = zip(*(one.privacy.attacks for one in (cell, below, above)), strict=True)
+    found = []
+    for mine, low, high in trios:
+        reference = (1 - share) * low.auc.value + share * high.auc.value
+        found.append(
+            MatchedDifference(
+                metric="auc",
+                attack=mine.attack,
+                cell=cell.id,
+                accuracy=cell.utility.balanced_accuracy.value,
+                below=below.id,
+                above=above.id,
+                share=share,
+                reference=reference,
+                difference=around(mine.auc.value - reference, 0.02),
+            )
+        )
+    return found
+
+
+def refuted_results() -> Results:
+    """The same with a mechanism that does not keep its promise: the canaries of one cell show more."""
+    base = private_results()
+    place = next(at for at, cell in enumerate(base.cells) if cell.guarantee)
+    broken = base.cells[place].model_copy(update={"canaries": canary_audit(2.04, 3.3)})
+    return base.model_copy(update={"cells": [*base.cells[:place], broken, *base.cells[place + 1 :]]})
+
+
 def answers_only() -> Results:
     """What an audit of signals leaves: one cell without images, trainings and costs."""
     base = build(models=MODELS[:1], augmentations=["none"])
@@ -591,6 +758,18 @@ def few() -> Results:
 
 
 @pytest.fixture(scope="session")
+def private() -> Results:
+    """Cells under defences, some of them private, with audits of what they promise."""
+    return private_results()
+
+
+@pytest.fixture(scope="session")
+def broken_promise() -> Results:
+    """The same, with one promise that canaries refute."""
+    return refuted_results()
+
+
+@pytest.fixture(scope="session")
 def audited() -> Results:
     """Results of signals from elsewhere."""
     return answers_only()
@@ -613,7 +792,7 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
         write_results(results, tmp_path / "results.json")
         if run:
             write_run(run_record(), tmp_path / "run.json")
-        for name in ("records", "suspects"):
+        for name in ("records", "suspects", "canaries"):
             (tmp_path / name).mkdir(exist_ok=True)
             (tmp_path / name / "a cell.csv").touch()
         for sheet in results.sheets:

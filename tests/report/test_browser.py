@@ -99,8 +99,9 @@ def test_the_probe_sees_requests_and_complaints(browser, tmp_path):
     assert "seen" in seen.complaints
 
 
-def test_every_chart_is_drawn_offline_and_silently(browser, results, make_folder):
-    seen = visit(browser, render(make_folder(results)), drawn=True)
+@pytest.mark.parametrize("kind", ["results", "broken_promise"])
+def test_every_chart_is_drawn_offline_and_silently(browser, make_folder, kind, request):
+    seen = visit(browser, render(make_folder(request.getfixturevalue(kind))), drawn=True)
     charts = seen.page.locator("[data-chart]").count()
     assert charts == seen.page.locator("[data-chart].js-plotly-plot .main-svg:first-child").count() > 10
     assert seen.complaints == []
@@ -160,8 +161,9 @@ def test_hostile_labels_are_text_in_the_browser(browser, few, make_folder):
     assert seen.requests == []
 
 
-def test_the_scripts_lines_are_those_that_stand_in_the_page(browser, results, make_folder):
-    path = render(make_folder(results))
+@pytest.mark.parametrize("kind", ["results", "broken_promise"])
+def test_the_scripts_lines_are_those_that_stand_in_the_page(browser, make_folder, kind, request):
+    path = render(make_folder(request.getfixturevalue(kind)))
     still = visit(browser, path, ready=False, java_script_enabled=False)
     alive = visit(browser, path)
     script = """() => { const number = (text) => (isNaN(text ?? NaN) ? text : Number(text));
@@ -195,6 +197,32 @@ def test_words_and_choices_filter_and_stand_in_the_address(browser, results, mak
     assert again.page.input_value("[data-filter=cells]") == "mixup symmetric"
     again.page.get_by_role("button", name="Show all").click()
     assert again.page.locator(ROWS).count() == total
+
+
+def test_a_defence_is_a_choice_and_part_of_each_cell(browser, private, few, make_folder):
+    path = render(make_folder(private))
+    seen = visit(browser, path)
+    seen.page.select_option("#facet-defence", "dp-sgd(epsilon=8)")
+    mine = [cell for cell in private.cells if cell.defence == "dp-sgd(epsilon=8)"]
+    assert seen.page.locator(ROWS).count() == len(mine)
+    assert seen.page.locator('[data-table="guarantees"] tbody tr').count() == 3 * len(mine)
+    seen.page.locator(f"{ROWS} th a").first.click()
+    text = seen.page.locator("#cell").inner_text()
+    assert mine[0].id in text
+    assert "What training promises" in text
+    assert "Promises and what audits show" in text
+    assert visit(browser, render(make_folder(few))).page.locator("#facet-defence").count() == 0
+
+
+def test_the_row_of_a_refuted_promise_is_framed(browser, broken_promise, make_folder):
+    seen = visit(browser, render(make_folder(broken_promise)))
+    frames = seen.value(
+        """() => [...document.querySelectorAll('[data-table=promises] tbody tr')]
+          .map((row) => parseFloat(getComputedStyle(row.cells[1]).borderTopWidth))"""
+    )
+    assert frames[0] == 2
+    assert set(frames[1:]) == {0}
+    assert seen.page.locator(".verdict.bad h2").inner_text() == "Refutes a promise of privacy"
 
 
 def test_status_and_attack_are_choices_too(browser, few, make_folder):
@@ -428,11 +456,13 @@ def test_everything_is_reached_by_the_keyboard(browser, few, make_folder):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser, few, make_folder, scheme):
+@pytest.mark.parametrize("kind", ["few", "broken_promise"])
+def test_axe_finds_nothing(browser, make_folder, scheme, kind, request):
     from axe_playwright_python.sync_playwright import Axe
 
-    cells = [*few.cells[:-1], few.cells[-1].model_copy(update={"status": "failed", "error": "it broke"})]
-    folder = make_folder(few.model_copy(update={"cells": cells}))
+    results = request.getfixturevalue(kind)
+    cells = [*results.cells[:-1], results.cells[-1].model_copy(update={"status": "failed", "error": "it broke"})]
+    folder = make_folder(results.model_copy(update={"cells": cells}))
     hash_ = f"#cell={quote(cells[0].id, safe='')}"
     seen = visit(browser, render(folder), hash_, drawn=True, color_scheme=scheme)
     for details in seen.page.locator("details:not(.menu) > summary").all():
@@ -486,8 +516,9 @@ def test_fifty_numbers_drawn_at_random_are_found_where_the_page_says(browser, re
         assert any(math.isclose(value, there * by, abs_tol=half * 1.001 + 1e-9) for by in scales), (text, place, there)
 
 
-def test_no_number_of_a_table_is_without_its_place(browser, results, make_folder):
-    seen = visit(browser, render(make_folder(results)))
+@pytest.mark.parametrize("kind", ["results", "private"])
+def test_no_number_of_a_table_is_without_its_place(browser, make_folder, kind, request):
+    seen = visit(browser, render(make_folder(request.getfixturevalue(kind))))
     script = """() => [...document.querySelectorAll('main table td.n')]
       .filter((place) => !place.dataset.p && /\\d/.test(place.firstChild?.textContent ?? ''))
       .map((place) => [place.closest('table').caption?.textContent, place.textContent])"""
@@ -569,9 +600,9 @@ def test_long_tables_come_in_pieces(browser, make_results, make_folder):
     assert seen.texts("[data-count=cells]") == [f"{total} rows"]
 
 
-@pytest.mark.parametrize("width", [360, 800])
-def test_a_narrow_window_needs_no_sideways_scrolling(browser, few, make_folder, width):
-    seen = visit(browser, render(make_folder(few)), drawn=True)
+@pytest.mark.parametrize(("kind", "width"), [("few", 360), ("few", 800), ("broken_promise", 390)])
+def test_a_narrow_window_needs_no_sideways_scrolling(browser, make_folder, kind, width, request):
+    seen = visit(browser, render(make_folder(request.getfixturevalue(kind))), drawn=True)
     seen.page.set_viewport_size({"width": width, "height": 800})
     fits = f"() => document.documentElement.scrollWidth <= {width}"
     seen.page.wait_for_function(fits)  # charts follow the window one after another

@@ -6,7 +6,7 @@ from fer_audit.report.charts.attack_auc import attack_auc
 from fer_audit.report.charts.confusion import confusion_matrix, label_transition
 from fer_audit.report.charts.corrupted_rows import corrupted_rows
 from fer_audit.report.charts.corruptions import corruption_accuracy, corruption_errors
-from fer_audit.report.charts.curves import accuracy_curves, loss_curves
+from fer_audit.report.charts.curves import accuracy_curves, kept_epoch, loss_curves
 from fer_audit.report.charts.memorisation import member_accuracy
 from fer_audit.report.charts.noise import accuracy_against_noise, kinds
 from fer_audit.report.charts.recall import class_recall
@@ -197,6 +197,36 @@ def test_confusion_shows_counts_and_shares_of_the_true_class(results):
     row = cell.utility.confusion[2]
     assert list(trace.text[2]) == [str(count) for count in row]
     assert list(trace.z[2]) == [count / sum(row) for count in row]
+
+
+def test_early_stopping_shows_held_out_rows_and_the_epoch_that_is_kept(private):
+    cell = next(cell for cell in private.cells if cell.defence == "early-stopping")
+    losses = [epoch.held_out_loss for epoch in cell.utility.history]
+    kept = losses.index(min(losses)) + 1
+    figure = loss_curves(cell)
+    assert list(figure.data[-1].y) == losses
+    for drawn in (figure, accuracy_curves(cell)):
+        assert (drawn.layout.shapes[0].x0, drawn.layout.annotations[0].text) == (kept, f"epoch {kept} is kept")
+    assert kept_epoch(cell.utility.history) == kept
+
+
+def test_of_equal_epochs_the_first_is_kept_and_without_held_out_rows_none(results):
+    history = [
+        epoch.model_copy(update={"held_out_loss": loss})
+        for epoch, loss in zip(results.cells[0].utility.history, [2.0, 1.0, 1.0, None], strict=False)
+    ]
+    assert kept_epoch(history) == 2
+    assert kept_epoch(results.cells[0].utility.history) is None
+    assert len(loss_curves(results.cells[0]).data) == 2
+    assert loss_curves(results.cells[0]).layout.shapes == ()
+
+
+def test_curves_of_defences_are_lines_of_their_own(private):
+    names = [trace.name for trace in accuracy_against_noise(private, "ghostface", "symmetric").data]
+    assert names == ["none", "early-stopping", "randaug+mixup", "randaug+mixup \u00b7 early-stopping"]
+    cells = [cell for cell in private.cells if cell.label_attack == "none"]
+    lines = [trace for trace in adversarial_accuracy(private, cells).data if trace.customdata is not None]
+    assert len({(trace.name, trace.line.dash) for trace in lines}) == len(lines) == 2 * len(cells)
 
 
 def test_unresolved_recall_leaves_a_gap(results):

@@ -24,8 +24,8 @@ OF_CELLS = [name for name in FRAMES if name not in ("noise", "costs", "layers", 
 
 
 @pytest.fixture(scope="module")
-def full(results):
-    """The results with what the fixture lacks: a band, exposed records, paired differences, a failed cell."""
+def full(results, private):
+    """The results with what the fixture lacks: a band, exposed records, paired differences, a failed cell, defences."""
     first, second, *others = results.cells
     attack, *rest = first.privacy.attacks
     roc = attack.roc.model_copy(update={"low": [0.5 * y for y in attack.roc.tpr], "high": attack.roc.tpr})
@@ -58,7 +58,8 @@ def full(results):
     gone = dict.fromkeys(("utility", "privacy", "memorisation", "label_errors", "corruptions", "explanation"))
     failed = second.model_copy(update=gone | {"adversarial": None, "status": "failed", "error": "first\nsecond"})
     cells = [first.model_copy(update={"privacy": privacy}), failed, *others]
-    return results.model_copy(update={"cells": cells, "comparisons": pairs})
+    cells += [cell for cell in private.cells if cell.defence != "none"]
+    return results.model_copy(update={"cells": cells, "comparisons": pairs, "matched": private.matched})
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_frames_have_typed_columns_and_the_cell_in_front(loaded, name):
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_empty_results_give_the_same_columns(loaded, name):
-    nothing = {"cells": [], "costs": [], "noise_curves": [], "comparisons": []}
+    nothing = {"cells": [], "costs": [], "noise_curves": [], "comparisons": [], "matched": []}
     empty = getattr(LoadedResults(loaded.results.model_copy(update=nothing)), name)
     assert len(empty) == 0
     assert empty.dtypes.equals(getattr(loaded, name).dtypes)
@@ -206,6 +207,52 @@ def test_comparisons_know_the_cell_also_where_it_is_gone(full, loaded):
     assert (there.attack_params, there.difference, there.difference_high, there.rows) == ('{"gamma": 2}', 0.1, 0.2, 9)
     assert gone.cell == "a cell that is gone"
     assert pd.isna(gone.model)
+
+
+def test_guarantees_are_a_row_a_kind_of_training(full, loaded):
+    cells = [cell for cell in full.cells if cell.guarantee]
+    mine = loaded.guarantees[loaded.guarantees["cell"] == cells[0].id]
+    assert list(mine["training"]) == ["utility model", "training with canaries", "trainings on halves"]
+    assert len(loaded.guarantees) == 3 * len(cells)
+    found = [cells[0].guarantee, cells[0].canaries.guarantee, cells[0].many_runs.guarantee]
+    for name in ("epsilon", "delta", "epsilon_rdp", "epsilon_shuffled", "noise_multiplier", "steps", "rows"):
+        assert same(mine[name], [getattr(one, name) for one in found])
+    assert same(mine["group_images"], [14, 14, 14])
+    assert same(mine["group_epsilon"], [one.group.epsilon for one in found])
+
+
+def test_audits_are_a_row_a_bound(full, loaded):
+    cell = next(cell for cell in full.cells if cell.guarantee)
+    mine = loaded.audits[loaded.audits["cell"] == cell.id]
+    assert list(mine["audit"]) == ["one run", "many runs"]
+    assert same(mine["attack"], [None, "loss-threshold"])
+    assert same(mine["lower_bound"], [cell.canaries.lower_bound, cell.many_runs.lower_bound])
+    assert same(mine["promised"], [cell.canaries.promised, cell.many_runs.promised])
+    assert same(mine["decisions"], [None, 80])
+    assert not loaded.audits["refuted"].any()
+
+
+def test_canaries_have_their_counts(full, loaded):
+    cell = next(cell for cell in full.cells if cell.canaries)
+    row = loaded.canaries.set_index("cell").loc[cell.id]
+    assert (row["count"], row["included"], row["guesses"]) == (256, 131, 40)
+    assert (row["auc_low"], row["kind"]) == (cell.canaries.auc.low, "mislabelled")
+
+
+def test_matched_comparisons_name_the_private_cells(full, loaded):
+    first = full.matched[0]
+    row = loaded.matched.iloc[0]
+    assert (row["below"], row["above"], row["attack"]) == (first.below, first.above, first.attack.name)
+    assert (row["reference"], row["difference_low"]) == (first.reference, first.difference.low)
+    assert len(loaded.matched) == len(full.matched)
+
+
+def test_a_defence_is_a_column_of_every_frame_of_cells(full, loaded):
+    for name in OF_CELLS:
+        frame = getattr(loaded, name)
+        known = {cell.id: cell.defence for cell in full.cells}
+        there = frame[frame["cell"].isin(known)]
+        assert same(there["defence"], [known[cell] for cell in there["cell"]])
 
 
 def test_noise_is_a_row_a_point(full, loaded):

@@ -244,9 +244,10 @@ def test_the_accuracy_gap_holds_both_ends_at_once(base):
     assert gap.value - gap.low == pytest.approx(stretch * 0.05)
 
 
-def test_every_metric_is_read_where_it_stands(results, make_results):
+def test_every_metric_is_read_where_it_stands(private):
     run = RunRecord(started="", latencies=[Latency(model="ghostface", image_size=48, p50_ms=2.5, p95_ms=9, runs=3)])
-    source, pointers = sources(results, run)[1], Pointers(results, run)  # the second cell has corrupted labels
+    pointers = Pointers(private, run)
+    source = next(one for one in sources(private, run) if one.cell.guarantee and one.cell.memorisation)
     for metric in METRICS:
         for one in gated(metric, source):
             places = [pointers.of(origin) for origin in one.of]
@@ -254,6 +255,28 @@ def test_every_metric_is_read_where_it_stands(results, make_results):
             stored = [getattr(record, field) for record, field in one.of]
             known = stored[0] if len(stored) == 1 else stored[0] - stored[1]
             assert known == (one.value if one.value is not None else one.estimate.value)
+
+
+def test_a_promised_epsilon_is_exact_and_what_promises_nothing_cannot_be_judged(private):
+    cells = [cell for cell in private.cells if cell.guarantee]
+    gate = Gate(metric="epsilon", max=8.0, certain=True)
+    found = only(private, gate)
+    assert counts(found) == (4, 2, len(private.cells) - len(cells))
+    assert found.estimate.value == 32.0
+    assert found.reasons[0].endswith("its training promises no privacy")
+    dp = ["dp-sgd(epsilon=2)", "dp-sgd(epsilon=8)"]
+    kept = only(private, gate.model_copy(update={"where": {"defence": dp}}))
+    assert (kept.outcome, counts(kept)) == ("pass", (4, 0, 0))
+    assert kept.text.startswith("epsilon at most 8 is kept by each of 4 cells with defence dp-sgd(epsilon=2) or dp-sgd")
+    lax = only(private, gate.model_copy(update={"max": 99.0}))
+    assert lax.outcome == "inconclusive"
+
+
+def test_what_canaries_show_is_limited(private, few):
+    gate = Gate(metric="canary_epsilon_lower_bound", max=2.0, where={"defence": ["dp-sgd(epsilon=32)"]})
+    found = only(private, gate)
+    assert (found.outcome, found.estimate.value) == ("fail", pytest.approx(0.4 * 32**0.5))
+    assert only(few, gate.model_copy(update={"where": {}})).reasons == ("4 cells: it was not measured",)
 
 
 def test_gates_that_no_grid_could_set_are_refused(base):

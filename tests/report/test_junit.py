@@ -75,6 +75,20 @@ def test_failed_cells_are_errors_with_the_tail_of_their_log(broken):
     assert (cells.get("errors"), cells.get("skipped"), cells.get("tests")) == ("1", "1", "4")
 
 
+def test_promises_are_a_suite_of_their_own(private, broken_promise, few):
+    assert len(parsed(few, [])) == 2
+    *_, kept = parsed(private, [])
+    *_, broken = parsed(broken_promise, [])
+    ids = [cell.id for cell in private.cells for _ in range(2) if cell.guarantee]
+    promised = [case.get("name") for case in kept]
+    assert kept.get("failures") == "0"
+    assert set(promised) == set(ids)
+    assert len({(case.get("classname"), case.get("name")) for case in kept}) == len(kept)
+    (failure,) = broken.findall("testcase/failure")
+    assert "at least 3.30" in failure.get("message")
+    assert broken.get("failures") == "1"
+
+
 def test_hostile_text_stays_text(few, tmp_path):
     updates = {"id": HOSTILE, "model": HOSTILE, "status": "failed", "error": HOSTILE}
     results = with_cells(few, c0=updates).model_copy(update={"grid": HOSTILE})

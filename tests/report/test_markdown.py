@@ -45,6 +45,31 @@ def test_the_verdict_comes_first_and_then_the_gates(gated):
     assert [row(line)[1] for line in (broken, kept)] == ["broken", "kept"]
 
 
+def test_promises_have_a_table_and_a_refuted_one_the_headline(private, broken_promise, results):
+    assert "### Promises" not in summary(results, None)
+    for found, word in ((private, "holds"), (broken_promise, "refuted")):
+        text = summary(found, None)
+        lines = text.partition("### Promises\n\n")[2].partition("\n\n")[0].split("\n")
+        assert {len(row(line)) for line in lines} == {7}
+        told = {unescaped(row(line)[1]): row(line)[-1] for line in lines[2:5]}
+        audited = [line for line in lines[2:] if row(line)[1] == "training with canaries"]
+        assert row(audited[0])[-1] == word
+        assert "not audited" in {row(line)[-1] for line in lines[2:]}
+        assert told
+        assert "more promises" in text
+    assert text.startswith("## \u274c fixture: Refutes a promise of privacy\n\nghostface")
+
+
+def test_defences_are_a_column_where_there_are_any(private, results):
+    heads = {
+        name: summary(found, None).partition("### Cells\n\n")[2].split("\n")
+        for name, found in (("private", private), ("plain", results))
+    }
+    assert row(heads["private"][0])[:4] == ["Model", "Augmentation", "Defence", "Labels"]
+    assert unescaped(row(heads["private"][3])[2]) == "dp-sgd(epsilon=2)"
+    assert "Defence" not in row(heads["plain"][0])
+
+
 def test_without_gates_there_is_no_table_of_them(results):
     text = summary(results, None)
     assert "No limit was set" in text

@@ -91,7 +91,7 @@ def hostile(few):
     cells[1] = hostile_measures(cells[1])
     sheets = [sheet.model_copy(update={"title": HOSTILE, "labels": [HOSTILE]}) for sheet in few.sheets]
     classes = [HOSTILE + name for name in few.dataset.classes]
-    named = ("model", "augmentation", "kind")
+    named = ("model", "augmentation", "defence", "kind")
     curves = [one.model_copy(update={name: HOSTILE + getattr(one, name) for name in named}) for one in few.noise_curves]
     return few.model_copy(
         update={
@@ -139,6 +139,61 @@ def test_labels_are_text(few, make_folder):
     kinds = next(iter(payload(text)["corruptions"]["variants"].values()))["data"][0]["y"]
     assert "<" not in kinds[0]
     assert not re.search(r'href="[^"]*[<>]', text)
+
+
+def test_defences_and_reasons_are_text(broken_promise, make_folder):
+    cells = [
+        cell.model_copy(
+            update={
+                "defence": HOSTILE + cell.defence,
+                "canaries": cell.canaries.model_copy(update={"file": HOSTILE, "method": HOSTILE}),
+                "guarantee": cell.guarantee and cell.guarantee.model_copy(update={"accountant": HOSTILE}),
+            }
+        )
+        for cell in broken_promise.cells
+    ]
+    gone = [one.model_copy(update={"id": HOSTILE, "reason": HOSTILE}) for one in broken_promise.left_out]
+    text = text_of(make_folder(broken_promise.model_copy(update={"cells": cells, "left_out": gone})))
+    assert "<img src=x" not in text
+    assert text.count("</script>") == text.count("<script")
+    assert not re.search(r'href="[^"]*[<>]', text)
+
+
+def test_promises_have_their_section_words_and_tables(private, make_folder):
+    text = without_bundle(text_of(make_folder(private)))
+    for name in ("guarantees", "promises", "matched", "left_out"):
+        assert f'data-table="{name}"' in text
+    assert '<section id="promises">' in text
+    assert '<a href="#promises">' in text
+    assert "<dt>canary</dt>" in text
+    assert "No audit refutes any of" in text
+    assert private.left_out[0].reason in text
+    assert "is more than all private training has" in text
+
+
+def test_a_refuted_promise_stands_in_the_headline(broken_promise, make_folder):
+    text = without_bundle(text_of(make_folder(broken_promise)))
+    headline = text[text.index('class="card verdict bad"') :].partition('<dl class="tiles">')[0]
+    assert "<h2>Refutes a promise of privacy</h2>" in headline
+    assert "show a privacy loss of at least 3.30" in headline
+    assert '<li class="bad"' in text.partition("A promise of privacy is refuted")[0].rpartition("\n")[2]
+
+
+def test_a_refuted_promise_is_told_while_the_run_lasts(broken_promise, make_folder, unmeasured):
+    last = broken_promise.cells[-1].model_copy(update=unmeasured | {"status": "missing"})
+    cells = [*broken_promise.cells[:-1], last]
+    live = Live(done=13, total=14, trained=19, trainings=20, left=None, every=5)
+    text = render(make_folder(broken_promise.model_copy(update={"cells": cells})), live).read_text(encoding="utf-8")
+    assert "Refutes a promise of privacy" in text
+    assert "Not judged yet" not in text
+
+
+def test_a_grid_without_defences_has_nothing_of_them(few, make_folder):
+    text = without_bundle(text_of(make_folder(few)))
+    for name in ("guarantees", "promises", "matched", "left_out"):
+        assert f'data-table="{name}"' not in text
+    for said in ("Defence", "defence", "Epsilon promised", "promise of privacy", "canary</dt>", "At equal accuracy"):
+        assert said not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
 
 
 def test_groups_of_rows_are_text(few, make_folder):
@@ -341,10 +396,13 @@ def test_bundle_is_the_version_that_plotly_writes_for():
     assert get_plotlyjs_version().startswith(version + ".")
 
 
-#: What results.json of schema 2 has only since robustness, explanations and layer costs are measured.
+#: What results.json of schema 2 has only since robustness, explanations, layer costs and defences are measured.
 NEWER = {
-    "": ("noise_curves", "galleries"),
-    "cells": ("memorisation", "label_errors", "corruptions", "adversarial", "batch_invariance", "explanation"),
+    "": ("noise_curves", "galleries", "matched", "left_out"),
+    "cells": (
+        "memorisation", "label_errors", "corruptions", "adversarial", "batch_invariance", "explanation", "defence",
+        "defence_plugin", "guarantee", "canaries", "many_runs",
+    ),
     "costs": (
         "tf_profiler", "keras_flops", "fvcore", "activation_peak_bytes", "activation_output_bytes", "keras_file_bytes",
         "layers",

@@ -14,11 +14,14 @@ from fer_audit.report.cost import cost_table, layer_tables, speed_table
 from fer_audit.report.explanations import explanations_table
 from fer_audit.report.exposure import exposure_table
 from fer_audit.report.findings import findings
+from fer_audit.report.guarantees import guarantees_table
 from fer_audit.report.headline import headline
 from fer_audit.report.hygiene import attributes_table, blind_table, copies_table, sizes_table
 from fer_audit.report.label_errors import label_errors_table
+from fer_audit.report.matched import matched_table
 from fer_audit.report.noise import noise_area_table, noise_table
 from fer_audit.report.pointers import Pointers, escaped
+from fer_audit.report.promises import promises_table
 from fer_audit.report.sections import sections
 from fer_audit.report.slices import canaries_table, slices_table
 from fer_audit.report.tables import (
@@ -190,17 +193,50 @@ def check_interval(entry, estimate, scale):
 
 def test_every_number_of_every_table_stands_where_it_says(traced, run, documents):
     pointers = Pointers(traced, run)
-    checked = {}
     for table in tables(traced, run):
-        assert table.rows, table.id
-        for row in table.rows:
-            for column, entry in zip(table.columns, row, strict=True):
-                if column.numeric and any(letter.isdigit() for letter in entry.text):
-                    assert entry.of, (table.id, column.title, entry)
-                if entry.of:
-                    check_entry(column, entry, pointers.all(entry.of).split(" \u2212 "), documents)
-                    checked[table.id] = checked.get(table.id, 0) + 1
-    assert set(checked) == {table.id for table in tables(traced, run)}
+        assert checked(table, pointers, documents), table.id
+
+
+def checked(table, pointers, documents):
+    """How many numbers of a table stand where it says; all that it shows."""
+    found = 0
+    for row in table.rows:
+        for column, entry in zip(table.columns, row, strict=True):
+            if column.numeric and any(letter.isdigit() for letter in entry.text):
+                assert entry.of, (table.id, column.title, entry)
+            if entry.of:
+                check_entry(column, entry, pointers.all(entry.of).split(" \u2212 "), documents)
+                found += 1
+    return found
+
+
+@pytest.fixture(scope="module", params=["private", "broken_promise"])
+def promised(request):
+    """Results with promises of privacy."""
+    return request.getfixturevalue(request.param)
+
+
+def test_every_number_of_promises_stands_where_it_says(promised):
+    pointers, documents = Pointers(promised), {"results.json": json.loads(promised.model_dump_json())}
+    for table in (cells_table(promised, None), guarantees_table(promised), promises_table(promised)):
+        assert checked(table, pointers, documents) >= 3 * len(table.rows), table.id
+    assert checked(matched_table(promised), pointers, documents) == 4 * len(promised.matched)
+
+
+def test_findings_of_promises_quote_what_stands_where_they_say(promised):
+    pointers, documents = Pointers(promised), {"results.json": json.loads(promised.model_dump_json())}
+    told = [(finding, origin) for finding in findings(promised) for origin in finding.of]
+    for finding, origin in told:
+        assert quotes(finding.text, resolved(documents, pointers.of(origin))), (finding.title, pointers.of(origin))
+    places = {pointers.of(origin).rpartition("/")[2] for _, origin in told}
+    assert {"lower_bound", "promised", "value"} <= places
+    matched = [origin for finding, origin in told if finding.title == "Leakage at the accuracy of private training"]
+    assert all(pointers.of(origin).startswith("results.json#/matched/") for origin in matched)
+    assert len(matched) == 2
+
+
+def test_charts_of_private_training_draw_what_stands_below_their_sources(private):
+    check_charts(sections(private).charts(), {"results.json": json.loads(private.model_dump_json())})
 
 
 def test_an_unknown_number_has_no_place(traced, run):
@@ -289,6 +325,11 @@ def drawn(chart, trace):
 
 
 def test_what_charts_draw_stands_below_their_sources(charts, documents):
+    check_charts(charts, documents)
+
+
+def check_charts(charts, documents):
+    """All that the charts draw stands below their sources."""
     for chart, variant in variants(charts):
         known = {f"{number:.9g}" for number in below(documents, variant)}
         if chart.id.startswith("adversarial"):
@@ -299,8 +340,8 @@ def test_what_charts_draw_stands_below_their_sources(charts, documents):
         assert {f"{number:.9g}" for number in shown} <= known, (chart.id, variant.key)
 
 
-def test_epochs_are_counted_from_one(charts):
-    for chart, variant in variants(charts):
+def test_epochs_are_counted_from_one(charts, private):
+    for chart, variant in variants([*charts, *sections(private).charts()]):
         if chart.id in EPOCHS:
             for trace in variant.figure.data:
                 assert list(trace.x) == list(range(1, len(trace.y) + 1))

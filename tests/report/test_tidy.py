@@ -80,6 +80,22 @@ def test_measures_are_columns(results):
             assert float(row["label_errors_average_precision"]) == cell.label_errors.average_precision.value
 
 
+def test_promises_and_bounds_are_columns_and_empty_where_there_are_none(private, results):
+    rows = {row["cell"]: row for row in parsed(private)}
+    for cell in private.cells:
+        row, kept = rows[cell.id], cell.guarantee
+        assert row["defence"] == cell.defence
+        assert row["epsilon"] == ("" if kept is None else str(kept.epsilon))
+        assert row["canary_epsilon_lower_bound"] == str(cell.canaries.lower_bound)
+        assert row["canary_promise_refuted"] == "False"
+        assert row["many_run_epsilon_cap"] == ("" if kept is None else "3.1")
+        group = kept and kept.group.epsilon
+        assert row["group_epsilon"] == ("" if group is None else str(group))
+    names = [name for name in parsed(results)[0] if name.startswith(("canary_", "many_run_", "group_"))]
+    assert len(names) == 13
+    assert {row[name] for row in parsed(results) for name in (*names, "epsilon")} == {""}
+
+
 def test_heat_maps_are_columns_and_empty_where_refused(results):
     rows = {row["cell"]: row for row in parsed(results)}
     names = ("deletion", "insertion", "flip_agreement", "inside")

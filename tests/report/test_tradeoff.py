@@ -12,6 +12,7 @@ from fer_audit.report.charts.even_draw import even_draw
 from fer_audit.report.charts.leakage import AUC, LEAKAGES
 from fer_audit.report.charts.pareto import pareto_front
 from fer_audit.report.charts.plane import DRAWN
+from fer_audit.report.charts.private_line import LINE
 from fer_audit.report.charts.tradeoff import height, tradeoff, tradeoff_variants
 from fer_audit.report.charts.tradeoff_reading import reading
 from fer_audit.report.strongest import strongest_attack
@@ -317,3 +318,73 @@ def test_figures_that_are_not_validated_when_made_are_valid(make_crowd, cells):
     for variant in tradeoff_variants(make_crowd(cells)):
         drawn = variant.figure.to_plotly_json()
         assert go.Figure(drawn).to_plotly_json() == drawn
+
+
+def lines_of(figure):
+    """The lines along private training."""
+    return [trace for trace in figure.data if trace.meta and trace.meta["key"] == LINE and trace.x[0] is not None]
+
+
+def test_private_training_is_joined_over_its_epsilons(private):
+    figure = tradeoff(private)
+    found = lines_of(figure)
+    assert len(found) == 2  # clean and corrupted labels
+    for line, labels in zip(found, ("none", "symmetric(rate=0.2)"), strict=True):
+        cells = [cell for cell in private.cells if cell.guarantee and cell.label_attack == labels]
+        cells.sort(key=lambda cell: cell.guarantee.epsilon)
+        assert list(line.y) == [cell.utility.balanced_accuracy.value for cell in cells]
+        assert list(line.x) == [strongest_attack(cell).auc.value for cell in cells]
+        assert list(line.text) == ["\u03b5\u20092", "\u03b5\u20098", "\u03b5\u200932"]
+        assert line.mode == "lines+markers+text"
+    assert [line.showlegend for line in found] == [True, False]
+    dots = {trace.marker.line.color for trace in figure.data if trace.name == "dp-sgd" and trace.customdata}
+    assert {line.line.color for line in found} == dots
+
+
+def test_cells_beside_the_line_are_marks_of_their_own(private):
+    shown = marks(tradeoff(private))
+    assert len(shown) == len(private.cells)
+    assert "epsilon 8.00 promised" in shown["ghostface \u00b7 dp-sgd(epsilon=8)"][-1]
+    assert "promised" not in shown["ghostface \u00b7 none"][-1]
+
+
+def test_private_training_with_an_augmentation_is_not_on_the_line(private):
+    cell = next(cell for cell in private.cells if cell.guarantee)
+    mixed = next(cell for cell in private.cells if cell.augmentation_plugins)
+    augmented = cell.model_copy(
+        update={"augmentation": mixed.augmentation, "augmentation_plugins": mixed.augmentation_plugins, "id": "x"}
+    )
+    figure = tradeoff(with_cells(private, [augmented, *private.cells]))
+    assert [len(line.x) for line in lines_of(figure)] == [3, 3]
+    names = [trace.name for trace in figure.data if trace.meta and trace.meta["key"] == "Augmentation, defence"]
+    assert names[0] == "randaug+mixup \u00b7 dp-sgd"
+
+
+def test_a_single_or_unsound_private_cell_makes_no_line(private):
+    first, *others = [cell for cell in private.cells if cell.guarantee and cell.label_attack == "none"]
+    assert lines_of(tradeoff(with_cells(private, [private.cells[0], first]))) == []
+    failed = [cell.model_copy(update={"status": "failed"}) for cell in others]
+    assert lines_of(tradeoff(with_cells(private, [first, *failed]))) == []
+    assert "The line joins" not in reading(with_cells(private, [first, *failed]))
+
+
+def test_the_reading_says_which_side_of_the_line_leaks_less(private, few):
+    text = reading(private)
+    assert "a cell to its left leaks less than private training of that accuracy, one to its right more" in text
+    assert "The line joins" not in reading(few)
+
+
+def test_many_lines_have_no_epsilons_beside_them(private):
+    cells = [
+        cell.model_copy(update={"seed": seed, "id": f"{cell.id}/{seed}"}) for seed in range(4) for cell in private.cells
+    ]
+    found = lines_of(tradeoff(with_cells(private, cells)))
+    assert len(found) == 8
+    assert {line.mode for line in found} == {"lines"}
+    assert sum(line.showlegend for line in found) == 1
+
+
+def test_undefended_cells_have_neither_line_nor_defence(results):
+    figure = tradeoff(results)
+    assert lines_of(figure) == []
+    assert {trace.meta["key"] for trace in figure.data if trace.meta} == {FRONT, "Augmentation", "Model", "Labels"}

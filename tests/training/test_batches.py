@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,13 +11,20 @@ from hypothesis import strategies as st
 
 from fer_audit.augmentations.mixup import MixUp
 from fer_audit.training.batches import Batches
+from fer_audit.training.sampling import PoissonSampled, Shuffled
 
 
-def make(rows, batch_size, seed=0, augmentations=()):
+def make(rows, batch_size, seed=0, augmentations=(), sampling=None, smoothing=0.0):
     images = np.arange(rows, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    labels = np.arange(rows) % 3
     return Batches(
-        images, np.arange(rows), labels, classes=3, batch_size=batch_size, augmentations=augmentations, seed=seed
+        images,
+        np.arange(rows),
+        np.arange(rows) % 3,
+        classes=3,
+        sampling=sampling or Shuffled(rows, batch_size),
+        augmentations=augmentations,
+        seed=seed,
+        smoothing=smoothing,
     )
 
 
@@ -70,7 +78,32 @@ def test_leaving_early_ends_the_thread():
 def test_only_the_given_rows_are_seen():
     images = np.arange(9, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
     batches = Batches(
-        images, np.array([7, 2, 5]), np.array([1, 2, 0]), classes=3, batch_size=2, augmentations=(), seed=0
+        images, np.array([7, 2, 5]), np.array([1, 2, 0]), classes=3, sampling=Shuffled(3, 2), augmentations=(), seed=0
     )
     images, labels = (np.concatenate(parts) for parts in zip(*batches.epoch(0), strict=True))
     assert dict(zip(images[:, 0, 0, 0].tolist(), labels.argmax(axis=1).tolist(), strict=True)) == {7: 1, 2: 2, 5: 0}
+
+
+def test_batches_without_rows_are_given_and_not_augmented():
+    class Counting(MixUp):
+        seen: ClassVar[list[int]] = []
+
+        def apply(self, images, labels, rng):
+            self.seen.append(len(images))
+            return images.copy(), labels.copy()
+
+    sampling = PoissonSampled(rows=2, batch_size=1, nominal_rows=30)
+    batches = list(make(2, 1, augmentations=[Counting()], sampling=sampling).epoch(0))
+    sizes = [len(images) for images, _ in batches]
+    assert len(batches) == 30
+    assert 0 in sizes
+    assert Counting.seen == [size for size in sizes if size]
+    for images, labels in batches:
+        assert (images.shape[1:], images.dtype, labels.shape) == ((2, 2, 3), np.uint8, (len(images), 3))
+
+
+def test_smoothing_spreads_a_share_of_each_label():
+    sharp, smooth = make(9, 4), make(9, 4, smoothing=0.3)
+    for (_, labels), (_, softened) in zip(sharp.epoch(0), smooth.epoch(0), strict=True):
+        np.testing.assert_allclose(softened, np.where(labels == 1, 0.8, 0.1), rtol=1e-6)
+        assert softened.dtype == np.float32

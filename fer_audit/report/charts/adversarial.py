@@ -8,19 +8,19 @@ import plotly.graph_objects as go
 
 from fer_audit.report.charts.chart import Trace, axis, error_bar, new_figure, share_axis
 from fer_audit.report.charts.style import GREY, colour, faded, plain, symbol
-from fer_audit.report.naming import augmentations
+from fer_audit.report.naming import treatment, treatments
 from fer_audit.results import AdversarialRobustness, Cell, Results
 
 _DASHES = {"fgsm": "dash", "pgd": "solid"}
 
 
 def adversarial_accuracy(results: Results, cells: Sequence[Cell]) -> go.Figure:
-    """Cells that differ in their augmentation: one colour each, one dash an attack; epsilon 0 is without an attack."""
-    names = augmentations(results)
-    found = [(cell.augmentation, cell.adversarial) for cell in cells if cell.adversarial]
+    """Cells that differ in their treatment: one colour each, one dash an attack; epsilon 0 is without an attack."""
+    names = treatments(results)
+    found = [(treatment(cell), cell.adversarial) for cell in cells if cell.adversarial]
     traces = [
-        _trace(names, augmentation, done, attack)
-        for augmentation, done in found
+        _trace(names, treated, done, attack)
+        for treated, done in found
         for attack in _DASHES
         if any(point.attack == attack for point in done.points)
     ]
@@ -35,22 +35,22 @@ def adversarial_accuracy(results: Results, cells: Sequence[Cell]) -> go.Figure:
     )
 
 
-def _trace(names: list[str], augmentation: str, done: AdversarialRobustness, attack: str) -> Trace:
+def _trace(names: list[str], treated: str, done: AdversarialRobustness, attack: str) -> Trace:
     points = sorted((one for one in done.points if one.attack == attack), key=lambda one: one.epsilon)
     estimates = [done.clean, *(one.accuracy for one in points)]
-    tint = colour(names, augmentation)
+    tint = colour(names, treated)
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": plain(augmentation),
-        "legendgroup": plain(augmentation),
+        "name": plain(treated),
+        "legendgroup": plain(treated),
         "x": [0.0, *(one.epsilon for one in points)],
         "y": [estimate.value for estimate in estimates],
         "error_y": error_bar(estimates, faded(tint, 0.55)),
         "customdata": [attack.upper()] * len(estimates),
         "hovertemplate": "%{fullData.name}, %{customdata}<br>epsilon %{x:g}: %{y:.1%}<extra></extra>",
         "line": {"color": tint, "dash": _DASHES[attack], "width": 2},
-        "marker": {"symbol": symbol(names, augmentation), "size": 7},
+        "marker": {"symbol": symbol(names, treated), "size": 7},
     }
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fer_audit.report.charts.chart import Trace, error_bar
 from fer_audit.report.charts.leakage import Leakage
 from fer_audit.report.charts.legend import group
-from fer_audit.report.charts.marks import Marks, filled
+from fer_audit.report.charts.marks import Marks, filled, shade
 from fer_audit.report.charts.plane import Point
 from fer_audit.report.charts.style import GREY, faded, plain
 from fer_audit.report.naming import attack_name
-from fer_audit.report.numbers import percent, with_interval
+from fer_audit.report.numbers import loss, percent, with_interval
 
 FRONT = "Pareto front"
 _CLEAR, _CROWDED, _PALE = 1.0, 0.65, 0.3  #: opacity of most marks, of those in a crowd, and of the unsound
@@ -28,10 +28,10 @@ class Cloud:
     crowded: bool  #: whether marks are small, without intervals, and say little
 
     def traces(self, drawn: Sequence[Point]) -> list[Trace]:
-        """One for each augmentation that has points."""
-        groups: dict[str, list[Point]] = {name: [] for name in self.marks.augmentations}
+        """One for each treatment that has points."""
+        groups: dict[str, list[Point]] = {name: [] for name in self.marks.treatments}
         for point in drawn:
-            groups[point.cell.augmentation].append(point)
+            groups[shade(point.cell)].append(point)
         return [self._trace(name, found) for name, found in groups.items() if found]
 
     def line(self, front: Sequence[Point]) -> list[Trace]:
@@ -57,12 +57,12 @@ class Cloud:
         }
         return [trace] if front else []
 
-    def _trace(self, augmentation: str, found: list[Point]) -> Trace:
+    def _trace(self, treated: str, found: list[Point]) -> Trace:
         trace: Trace = {
             "type": "scatter",
             "mode": "markers",
-            "name": plain(augmentation),
-            "legendgroup": group(augmentation),
+            "name": plain(treated),
+            "legendgroup": group(treated),
             "showlegend": False,
             "x": [point.leak.value for point in found],
             "y": [point.accuracy.value for point in found],
@@ -70,9 +70,9 @@ class Cloud:
             "text": [self._hover(point) for point in found],
             "hovertemplate": "<b>%{customdata}</b><br>%{text}<extra></extra>",
             "cliponaxis": False,
-            "marker": self._look(self.marks.tint(augmentation), found),
+            "marker": self._look(self.marks.tint(treated), found),
         }
-        return trace if self.crowded else trace | _bars(self.marks.tint(augmentation), found)
+        return trace if self.crowded else trace | _bars(self.marks.tint(treated), found)
 
     def _look(self, tint: str, found: list[Point]) -> Trace:
         symbols = [self.marks.symbol(point.cell) for point in found]
@@ -99,7 +99,9 @@ class Cloud:
         else:
             values = plain(with_interval(point.accuracy)), plain(with_interval(point.leak, self.leakage.form))
         lines = [f"accuracy {values[0]}", f"{name}: {self.leakage.name} {values[1]}"]
-        return "<br>".join(filter(None, [*lines, self.marks.cost(point.cell.model), front]))
+        promised = point.cell.guarantee
+        told = f"epsilon {loss(promised.epsilon)} promised" if promised else ""
+        return "<br>".join(filter(None, [*lines, told, self.marks.cost(point.cell.model), front]))
 
 
 def _bars(tint: str, found: list[Point]) -> Trace:

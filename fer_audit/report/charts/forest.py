@@ -23,7 +23,7 @@ def attacked_cells(results: Results, model: str) -> list[Cell]:
 
 
 def row_names(results: Results, cells: Sequence[Cell]) -> list[str]:
-    """Augmentation, and below it what was done to the labels; the model where neither is known."""
+    """Treatment, and below it what was done to the labels; the model where neither is known."""
     seeds = several_seeds(results)
     return ["<br>".join(plain(part) for part in within_model(cell, seeds) or [cell.model]) for cell in cells]
 

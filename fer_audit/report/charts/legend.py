@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from fer_audit.report.charts.chart import Trace
-from fer_audit.report.charts.marks import Marks, filled
+from fer_audit.report.charts.marks import Marks, filled, shade
 from fer_audit.report.charts.style import GREY, plain
+from fer_audit.report.naming import defended
 from fer_audit.results import Cell
 
 
 def legend_keys(marks: Marks, cells: Collection[Cell], crowded: bool) -> list[Trace]:
-    """Traces without points: one for each augmentation and model of the cells, and for each kind of labels."""
-    augmentations, models = {cell.augmentation for cell in cells}, {cell.model for cell in cells}
-    keys = [_augmentation(marks, name) for name in marks.augmentations if name in augmentations]
+    """Traces without points: one for each treatment and model of the cells, and for each kind of labels."""
+    treated, models = {shade(cell) for cell in cells}, {cell.model for cell in cells}
+    title = "Augmentation, defence" if any(map(defended, cells)) else "Augmentation"
+    keys = [_treatment(marks, name, title) for name in marks.treatments if name in treated]
     keys += [_model(marks, name, crowded) for name in marks.symbols if name in models]
     if any(cell.label_attack_plugin for cell in cells):
         keys.append(_key("Labels", "labels", "clean labels", GREY, "circle"))
@@ -21,13 +23,13 @@ def legend_keys(marks: Marks, cells: Collection[Cell], crowded: bool) -> list[Tr
     return _titled(keys)
 
 
-def group(augmentation: str) -> str:
-    """What a click on the augmentation's key shows and hides."""
-    return f"augmentation {plain(augmentation)}"
+def group(treated: str) -> str:
+    """What a click on the treatment's key shows and hides."""
+    return f"augmentation {plain(treated)}"
 
 
-def _augmentation(marks: Marks, name: str) -> Trace:
-    return _key("Augmentation", group(name), name, marks.tint(name), "circle" + marks.dot(name))
+def _treatment(marks: Marks, name: str, title: str) -> Trace:
+    return _key(title, group(name), name, marks.tint(name), "circle" + marks.dot(name))
 
 
 def _model(marks: Marks, name: str, crowded: bool) -> Trace:

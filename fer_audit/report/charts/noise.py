@@ -7,16 +7,16 @@ import plotly.graph_objects as go
 from fer_audit.report.charts.chart import Trace, error_bar, new_figure, share_axis, span
 from fer_audit.report.charts.style import colour, dash, plain, symbol
 from fer_audit.report.charts.tradeoff import TITLES, Measure
-from fer_audit.report.naming import augmentations
+from fer_audit.report.naming import treatment, treatments
 from fer_audit.results import Estimate, NoiseCurve, NoisePoint, Results
 
 
 def accuracy_against_noise(
     results: Results, model: str, kind: str, measure: Measure = "balanced_accuracy"
 ) -> go.Figure:
-    """One line for each augmentation of the model, with one kind of corruption; mean over seeds."""
+    """One line for each treatment of the model, with one kind of corruption; mean over seeds."""
     mine = [curve for curve in results.noise_curves if curve.model == model and curve.kind == kind]
-    names = list(dict.fromkeys([*augmentations(results), *(curve.augmentation for curve in mine)]))
+    names = list(dict.fromkeys([*treatments(results), *map(treatment, mine)]))
     every = [point for curve in results.noise_curves for point in curve.points]
     top = max([*(point.rate for point in every), 0.1]) * 1.06
     return new_figure(
@@ -38,17 +38,18 @@ def _measured(point: NoisePoint, measure: Measure) -> Estimate:
 
 
 def _trace(names: list[str], curve: NoiseCurve, measure: Measure) -> Trace:
-    tint = colour(names, curve.augmentation)
+    treated = treatment(curve)
+    tint = colour(names, treated)
     estimates = [_measured(point, measure) for point in curve.points]
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": plain(curve.augmentation),
+        "name": plain(treated),
         "x": [point.rate for point in curve.points],
         "y": [estimate.value for estimate in estimates],
         "error_y": error_bar(estimates, tint),
         "customdata": [plain(point.label_attack) for point in curve.points],
         "hovertemplate": "%{fullData.name}, %{customdata}<br>%{x:.1%} corrupted: %{y:.1%}<extra></extra>",
-        "line": {"color": tint, "dash": dash(names, curve.augmentation), "width": 2},
-        "marker": {"symbol": symbol(names, curve.augmentation), "size": 9},
+        "line": {"color": tint, "dash": dash(names, treated), "width": 2},
+        "marker": {"symbol": symbol(names, treated), "size": 9},
     }

@@ -14,8 +14,10 @@ from fer_audit.report.charts.leaks import Leaks
 from fer_audit.report.charts.legend import legend_keys
 from fer_audit.report.charts.marks import Marks
 from fer_audit.report.charts.plane import Point, crowded, drawn_of, front_of, points
+from fer_audit.report.charts.private_line import private_lines
 from fer_audit.report.charts.style import GREY
 from fer_audit.report.numbers import share
+from fer_audit.report.private_training import private
 from fer_audit.results import Estimate, Results
 
 Measure = Literal["accuracy", "balanced_accuracy"]
@@ -39,20 +41,25 @@ def tradeoff_variants(results: Results) -> tuple[Variant, ...]:
 
 
 def tradeoff(results: Results, measure: Measure = "balanced_accuracy", leakage: Leakage = AUC) -> go.Figure:
-    """Each attacked cell: its accuracy against its strongest attack, with both intervals and the Pareto front."""
+    """Each attacked cell: its accuracy against its strongest attack, with both intervals.
+
+    Beside them the Pareto front, and the line along private training over its epsilons.
+    """
     return _figure(Marks.of(results), points(Leaks.of(results), measure, leakage), TITLES[measure], leakage)
 
 
 def height(results: Results) -> int:
     """Enough pixels for the chart, and for every key of its legend."""
     marks = Marks.of(results)
-    return max(470, 220 + 21 * (len(marks.augmentations) + len(marks.symbols)))
+    return max(470, 220 + 21 * (len(marks.treatments) + len(marks.symbols)))
 
 
 def _sources(results: Results, measure: Measure, leakage: Leakage) -> tuple[str, ...]:
     places = [f"cells/*/utility/{measure}", f"cells/*/privacy/attacks/*/{leakage.place}"]
     if results.costs:
         places.append("costs/*/macs")
+    if any(map(private, results.cells)):
+        places.append("cells/*/guarantee/epsilon")
     return tuple(f"results.json#/{place}" for place in places)
 
 
@@ -62,7 +69,12 @@ def _figure(marks: Marks, found: list[Point], title: str, leakage: Leakage) -> g
     many = crowded(len(drawn))
     cloud = Cloud(marks, leakage, frozenset(point.place for point in front), many)
     return new_figure(
-        [*cloud.line(front), *cloud.traces(drawn), *legend_keys(marks, [point.cell for point in drawn], many)],
+        [
+            *cloud.line(front),
+            *private_lines(marks, found, many),
+            *cloud.traces(drawn),
+            *legend_keys(marks, [point.cell for point in drawn], many),
+        ],
         xaxis=_across(leakage, _shown([point.leak for point in drawn], many)),
         yaxis=share_axis(title, range=_up(_shown([point.accuracy for point in drawn], many))),
         legend={"orientation": "v", "y": 1, "yanchor": "top", "x": 1.02, "traceorder": "grouped", "tracegroupgap": 2},

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from fer_audit.report.charts.leakage import LEAKAGES
 from fer_audit.report.charts.leaks import Leaks
 from fer_audit.report.charts.plane import DRAWN, Point, crowded, points
+from fer_audit.report.charts.private_line import lines_of
 from fer_audit.report.numbers import confidence
 from fer_audit.results import Results
 
@@ -26,6 +27,12 @@ def _drawn(results: Results, found: Sequence[Point]) -> Iterator[str]:
         "Rings mark the Pareto front: no other cell is as good in both and better in one. It is the front of the "
         "values as measured; intervals that overlap may put other cells on it."
     )
+    if lines_of(found):
+        yield (
+            "The line joins private training of one model, with the same labels and seed, over the epsilons of its "
+            "utility models: a cell to its left leaks less than private training of that accuracy, one to its right "
+            "more. So say the attacks that were run; what private training promises holds against all others too."
+        )
     if not all(point.sound for point in found):
         yield "Pale cells failed, or their attacks can't be trusted; they are never on the front."
     if len(found) > DRAWN:

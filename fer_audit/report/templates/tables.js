@@ -6,7 +6,7 @@ ferAudit.parts.push((data) => {
   const PAGE = 50;
   const PRINTED = 500;
   const collator = new Intl.Collator("en", { numeric: true });
-  const FACETS = [["model", "Model"], ["augmentation", "Augmentation"], ["labels", "Labels"], ["seed", "Seed"], ["attack", "Attack"], ["status", "Status"]];
+  const FACETS = [["model", "Model"], ["augmentation", "Augmentation"], ["defence", "Defence"], ["labels", "Labels"], ["seed", "Seed"], ["attack", "Attack"], ["status", "Status"]];
 
   /* An entry is [text, sort key, note, bar, tone, link, places], without the empty ones at its end. */
   function inside([text, , , , tone, link], cell) {
