@@ -22,9 +22,11 @@ class Canaries(Section):
         description="train images with a wrong label, images of one colour, images of noise, or train images with "
         "their own label that are there several times or not at all",
     )
-    count: int = Field(256, ge=10, description="canaries; each is trained on or not by a fair coin of its own")
+    count: int = Field(
+        256, ge=10, le=100_000, description="canaries; each is trained on or not by a fair coin of its own"
+    )
     copies: int | None = Field(
-        None, ge=1, description="times that a canary that is trained on is there; null: 1, and 2 of duplicates"
+        None, ge=1, le=100, description="times that a canary that is trained on is there; null: 1, and 2 of duplicates"
     )
 
     @property

@@ -13,6 +13,9 @@ from fer_audit.section import Section
 DEFAULT_EPSILON = 8.0
 
 
+DP_SGD = "dp-sgd"
+
+
 class DpSgd(Section):
     """Differentially private SGD: each image's gradient is clipped, and Gaussian noise is added to their sum.
 
@@ -29,7 +32,7 @@ class DpSgd(Section):
     clip_norm: float = Field(1.0, gt=0, description="greatest length of the gradient of one image")
     sampling: Literal["poisson", "shuffle"] = Field(
         "poisson",
-        description="rows of a step: each by its own coin, which the accounting knows, or shuffled, at a higher epsilon",
+        description="rows of a step: each by its own coin, which the accounting knows, or shuffled, at more epsilon",
     )
     batch_size: int | None = Field(None, ge=1, description="rows of a step, of poisson on average; null: the recipe's")
     physical_batch: int = Field(
@@ -70,6 +73,7 @@ class LabelSmoothing(Section):
 class EarlyStopping(Section):
     """Early stopping: the weights of the epoch with the least loss on training rows that were held out.
 
+    Rows that are held out count as members, as they were given for training.
     Source: Prechelt, "Early Stopping - But When?", 1998.
     """
 
@@ -81,7 +85,7 @@ class EarlyStopping(Section):
 
 #: The section of each defence.
 DEFENCES: Mapping[str, type[Section]] = {
-    "dp-sgd": DpSgd,
+    DP_SGD: DpSgd,
     "label-smoothing": LabelSmoothing,
     "early-stopping": EarlyStopping,
 }

@@ -46,6 +46,7 @@ METRICS: Mapping[str, Metric] = {
         "privacy loss of one image that training promises not to exceed, at its delta; can't be judged of cells "
         "whose training promises none",
         high=math.inf,
+        needs="dp-sgd",
         error="exact",
     ),
     "canary_epsilon_lower_bound": Metric(

@@ -12,7 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from fer_audit.canary_section import Canaries
-from fer_audit.defence_section import DEFENCES
+from fer_audit.defence_section import DEFENCES, DP_SGD
 from fer_audit.errors import GridError, did_you_mean
 from fer_audit.gate_section import METRICS, GateSection, Where, check_where
 from fer_audit.measures_section import MEASURES, Measures
@@ -82,6 +82,12 @@ def _known_defence(ref: PluginRef) -> PluginRef:
         said = message if first["type"] == "value_error" else f"{message}. Received: {first['input']!r}"
         raise MisplacedError(f"{ref.name}: {said}", "params", *first["loc"]) from None
     return ref
+
+
+def _parameters(value: Any) -> Any:
+    if value is not None and not isinstance(value, Mapping | BaseModel):
+        raise ValueError(f"expected parameters such as {{kind: mislabelled, count: 256}}. Received: {value!r}")
+    return value
 
 
 #: What is done against leakage while a model learns.
@@ -219,7 +225,7 @@ class Grid(Section):
     )
     training: Training = Field(Training(), description="the recipe of every training")
     privacy: Privacy = Field(Privacy(), description="how membership is measured")
-    canaries: Canaries | None = Field(
+    canaries: Annotated[Canaries | None, BeforeValidator(_parameters)] = Field(
         None, description="images that fair coins put among the rows of one more training of each cell, to audit it"
     )
     measures: Measures = Field(
@@ -282,13 +288,18 @@ class Grid(Section):
                 raise MisplacedError(str(error), "gates", place, "where", *error.location) from None
         return self
 
+    def _has(self, needed: str) -> bool:
+        """Whether the grid has a section such as `measures.corruptions`, or private training."""
+        if needed == DP_SGD:
+            return any(ref.name == DP_SGD for ref in self.defences)
+        return bool(functools.reduce(getattr, needed.split("."), self))
+
     @model_validator(mode="after")
     def _measured(self) -> Grid:
         """A gate on what the grid does not measure would be found out hours later."""
         for place, gate in enumerate(self.gates):
             needs = METRICS[gate.metric].needs
-            measured = functools.reduce(getattr, needs.split("."), self) if needs else True
-            if not measured:
+            if needs and not self._has(needs):
                 raise MisplacedError(
                     f"{gate.metric} is measured only where the grid has {needs}; add it, or leave the gate out",
                     *("gates", place, "metric"),

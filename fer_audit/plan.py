@@ -37,7 +37,16 @@ from fer_audit.registry import Registry
 from fer_audit.resolved_defence import Recipe, guarantee_of, recipe_of, trained_with
 from fer_audit.results import Guarantee, LeftOut, SourceFile
 from fer_audit.sources import module_digest, package_digest
-from fer_audit.specs import MeasureSpec, PluginIdentity, ProgramSpec, Training, TrainingJob, TrainingSpec, cost_key
+from fer_audit.specs import (
+    MeasureSpec,
+    PluginIdentity,
+    PrivateTraining,
+    ProgramSpec,
+    Training,
+    TrainingJob,
+    TrainingSpec,
+    cost_key,
+)
 from fer_audit.store import ArtefactName, Store, array_digest
 
 #: Packages whose version can change a weight.
@@ -46,6 +55,9 @@ _NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python", "pillow"
 
 #: The number of a cell's training with canaries, beyond those of its references.
 _CANARIES = 1_000_000
+
+#: That no bound on a privacy loss lies above the truth by chance.
+_CONFIDENCE = 0.95
 
 #: How many times as long a step of private training takes, roughly.
 _PRIVATE_COST = 3
@@ -154,6 +166,13 @@ class Plan:
         return sum(images * image for name, images in waiting.items() if not store.has(*name))
 
     @property
+    def confidence(self) -> float:
+        """Of each bound that is held against a promise, so that all of them together hold with 95 % (Bonferroni)."""
+        promised = [cell for cell in self.cells if cell.guarantee]
+        bounds = sum((cell.canaries is not None) + bool(self.attacks and cell.privacy) for cell in promised)
+        return 1 - (1 - _CONFIDENCE) / max(1, bounds)
+
+    @property
     def programs(self) -> dict[str, ProgramSpec]:
         """All programs by key, in the order of the grid's models."""
         return {training.spec.program.key: training.spec.program for training in self.trainings.values()}
@@ -206,6 +225,7 @@ class _Plugins:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._identities: dict[tuple[str, str], PluginIdentity] = {}
+        self._mixing: dict[tuple[str, int], bool] = {}
 
     def create(self, kind: str, ref: PluginRef) -> Plugin:
         return self.registry.create(kind, ref.name, ref.params)
@@ -224,10 +244,14 @@ class _Plugins:
             self.registry, [self.registry.get(kind, name) for kind, name in named_plugins(file.grid)], named
         )
 
-    def mixes(self, ref: PluginRef, image_size: int, classes: int) -> bool:
+    def mixes(self, ref: PluginRef, image_size: int, classes: int, batch_size: int) -> bool:
         """Whether an augmentation lets rows of a batch change each other."""
-        augmentation = cast("Augmentation", self.create("augmentation", ref))
-        return mixes_rows(augmentation, image_size=image_size, classes=classes)
+        known = (ref.label, batch_size)
+        if known not in self._mixing:
+            augmentation = cast("Augmentation", self.create("augmentation", ref))
+            sizes = {"image_size": image_size, "classes": classes, "batch_size": batch_size}
+            self._mixing[known] = mixes_rows(augmentation, **sizes)
+        return self._mixing[known]
 
     def check_all(self, grid: Grid) -> None:
         """Makes every plug-in that the grid names, so that an error comes before any work."""
@@ -280,7 +304,7 @@ def _possible(plan: Plan, plugins: _Plugins, combinations: Sequence[Combination]
         ref.label
         for _, _, _, chain, defence in combinations
         for ref in (chain if recipe_of(defence, plan.grid.training).private else ())
-        if plugins.mixes(ref, image_size, len(plan.data.classes))
+        if plugins.mixes(ref, image_size, len(plan.data.classes), recipe_of(defence, plan.grid.training).batch_size)
     }
     for combination in combinations:
         *_, chain, defence = combination
@@ -361,7 +385,7 @@ class _Shared:
         title, pool = " · ".join(parts), self._plan.data.pool
         everything = np.arange(len(pool))
         learnt = self._learnt(labels.given, everything)
-        guarantee = self._guarantee(line.defence, len(pool))
+        guarantee = self._guarantee(line.defence, len(pool), self._most_images)
         spec = self._spec(line, learnt, guarantee, number=0, follow_test=True)
         wanted: Any = {"follow_pool": self._follows(labels), "measures": self._measures(line.model.label)}
         utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), **wanted)
@@ -369,8 +393,8 @@ class _Shared:
         privacy, of_halves = [], None
         halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
         for number, rows in enumerate(halves, 1):
-            # Halves differ by a few rows where people stay whole; what is promised is counted for one size.
-            of_halves = self._guarantee(line.defence, len(pool) // 2)
+            # Halves differ by a few rows where people stay whole; what is promised is counted for the largest.
+            of_halves = self._guarantee(line.defence, max(map(len, halves)), self._most_images)
             # Seeds are shared by cells on purpose: differences between cells are then paired.
             spec = self._spec(line, self._learnt(labels.given, rows), of_halves, number=number, follow_test=False)
             label = f"{title} · reference {number}/{len(halves)}"
@@ -391,8 +415,13 @@ class _Shared:
         if section is None:
             return None
         planted, address = self._planted(line.seed, labels)
-        # The mechanism that is put to the test is that of the utility model, to the number of steps and the noise.
-        guarantee = self._guarantee(line.defence, len(self._plan.data.pool), section.repeats)
+        # The mechanism that is put to the test is that of the utility model, to the number of steps and the noise. But
+        # where rows are shuffled each has a place in each epoch, and coins may fall for all canaries.
+        private = self._recipe(line.defence.label).private
+        shuffled = private is not None and private.sampling == "shuffle"
+        public_rows = planted.most_rows if shuffled else len(self._plan.data.pool)
+        group = section.repeats if section.repeats > 1 else None
+        guarantee = self._guarantee(line.defence, public_rows, group)
         pool, rows = planted.data.pool, planted.rows
         people = rows if pool.units is None else pool.units[rows]
         learnt = _Learnt(rows, planted.labels[rows], array_digest(pool.image_digests()[rows]), people, address)
@@ -420,12 +449,15 @@ class _Shared:
         ref = next(ref for ref in self._plan.grid.defences if ref.label == defence)
         return recipe_of(ref, self._plan.grid.training)
 
-    def _guarantee(self, defence: PluginRef, rows: int, group: int | None = None) -> Guarantee | None:
-        """What training on `rows` rows promises an image, and `group` images together or those of one person."""
-        units = self._plan.data.pool.units
-        if group is None and units is not None:
-            group = int(np.unique(units, return_counts=True)[1].max())
+    def _guarantee(self, defence: PluginRef, rows: int, group: int | None) -> Guarantee | None:
+        """What training on `rows` rows promises an image, and `group` images together."""
         return self._promised(defence.label, rows, group)
+
+    @functools.cached_property
+    def _most_images(self) -> int | None:
+        """Images of the person with most, where people are known."""
+        units = self._plan.data.pool.units
+        return None if units is None else int(np.unique(units, return_counts=True)[1].max())
 
     @functools.cache  # noqa: B019 - lives as long as the plan is made
     def _promised(self, defence: str, rows: int, group: int | None) -> Guarantee | None:
@@ -435,7 +467,7 @@ class _Shared:
         self, line: Line, learnt: _Learnt, guarantee: Guarantee | None, *, number: int, follow_test: bool
     ) -> TrainingSpec:
         recipe, seed = self._recipe(line.defence.label), _derived_seed(line.seed, number)
-        return TrainingSpec(
+        spec = TrainingSpec(
             program=self._program(line, recipe),
             augmentations=line.augmentation_identities,
             epochs=recipe.epochs,
@@ -451,6 +483,11 @@ class _Shared:
             rows=self._store.write_array(learnt.rows),
             data=learnt.data,
         )
+        if not isinstance(spec.defence, PrivateTraining):
+            return spec
+        # Two trainings with the same noise would give each other's away: the difference of their weights has less of
+        # it, or none. No training shares coins or noise with another.
+        return spec.model_copy(update={"seed": int(spec.key[:8], 16)})
 
     def _program(self, line: Line, recipe: Recipe) -> ProgramSpec:
         """The program of a line; what its optimizer does not use is not part of it."""

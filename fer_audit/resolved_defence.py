@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from typing import Any, cast
 
 import numpy as np
@@ -13,8 +15,25 @@ from fer_audit.defence_section import DEFENCES, DpSgd, EarlyStopping, LabelSmoot
 from fer_audit.errors import GridError
 from fer_audit.grid import NONE, PluginRef, Training
 from fer_audit.metrics.accounting import account, noise_for
+from fer_audit.plugins import content_key
 from fer_audit.results import Guarantee, PluginRecord
+from fer_audit.sources import module_digest
 from fer_audit.specs import PrivateStep, PrivateTraining, SmoothedLabels, StoppedEarly
+
+#: Modules of `fer_audit.training`, which can't be imported here, that are the mechanism of private training.
+_MECHANISM = (
+    "private_step",
+    "gaussian_sum",
+    "clipped_gradients",
+    "ghost_gradients",
+    "example_gradients",
+    "convolution_gradients",
+    "per_example_gradients",
+    "recorded_layers",
+    "group_norm",
+    "fused_group_norm",
+    "sampling",
+)
 
 #: Tag of the random stream that holds rows out.
 _HELD_OUT = 7
@@ -95,6 +114,7 @@ def trained_with(
                 noise_multiplier=guarantee.noise_multiplier,
                 sampling=given.sampling,
                 nominal_rows=guarantee.rows,
+                source=_mechanism_digest(),
             )
         case LabelSmoothing() as given:
             return SmoothedLabels(smoothing=given.smoothing)
@@ -102,6 +122,13 @@ def trained_with(
             return StoppedEarly(patience=given.patience, held_out=keep(held_out(units, given.held_out, seed)))
         case _:
             return None
+
+
+@cache
+def _mechanism_digest() -> str:
+    """What decides what a private training computes, beside what all trainings share."""
+    modules = [module_digest(f"fer_audit.training.{name}") for name in _MECHANISM]
+    return content_key([*modules, metadata.version("tensorflow-privacy")])
 
 
 def held_out(units: npt.NDArray[np.int64], share: float, seed: int) -> npt.NDArray[np.int64]:

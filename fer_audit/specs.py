@@ -59,6 +59,7 @@ class PrivateTraining(_Spec):
     #: that the sampling rate, the number of steps and the noise are counted for; public, and so not the number of the
     #: rows where canaries are among them by coins
     nominal_rows: int
+    source: str  #: digest of the code of the mechanism
 
 
 class SmoothedLabels(_Spec):

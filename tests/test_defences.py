@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,7 @@ def test_every_defence_is_trained_and_what_cannot_be_is_said(study):
     output = (study / "output.txt").read_text()
     assert "left out: tiny/mixup/dp-sgd" in output
     assert "epsilon 8 at delta 1e-05 for each image (PLD, Poisson sampling)" in output
+    assert "tiny: a private step keeps the gradients of 8 images at once (physical_batch); how much memory" in output
     # Three programs would be one too many: plain training is one, private training the other.
     assert "42 trainings with 2 programs" in output
 
@@ -120,7 +122,7 @@ def test_the_promise_and_both_audits_stand_beside_each_other(study):
     assert one["guarantee"]["noise_multiplier"] == promise["noise_multiplier"]
     assert not one["broken"]
     assert not many["broken"]
-    assert many["guarantee"]["rows"] == 35
+    assert 35 <= many["guarantee"]["rows"] <= 40
     assert cells["tiny/none/none/seed0"]["canaries"]["promised"] is None
     assert cells["tiny/none/none/seed0"]["guarantee"] is cells["tiny/none/none/seed0"]["many_runs"] is None
 
@@ -147,6 +149,7 @@ def test_running_again_trains_nothing_and_a_fresh_run_makes_the_same(study, tmp_
     code, output = run(study, "run", "study.yaml", "--workers", "1")
     assert code == 0
     assert "0 trained" in output
+    assert re.search(r"gradients of 8 images at once \(physical_batch\), about \d+ MB in each worker", output)
     assert (study / "reports" / "study" / "results.json").read_bytes() == before
     for name in ("plugins", "study.yaml"):
         (shutil.copytree if name == "plugins" else shutil.copy)(study / name, tmp_path / name)

@@ -69,6 +69,8 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
             r"clip_norm: dp-sgd: Input should be greater than 0. Received: -1",
         ),
         (SMALL + "defences: [label-smoothing, label-smoothing]\n", "defences names 'label-smoothing' twice"),
+        (SMALL + "gates: [{metric: epsilon, max: 1}]\n", r"epsilon is measured only where the grid has dp-sgd"),
+        (SMALL + "canaries: true\n", r"canaries: expected parameters such as .* Received: True"),
         (
             SMALL + "gates: [{metric: canary_epsilon_lower_bound, max: 1}]\n",
             r"canary_epsilon_lower_bound is measured only where the grid has canaries",

@@ -1,14 +1,17 @@
 """Defences as trainings have them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fer_audit.training as training
 from fer_audit.defence_section import DEFENCES, DpSgd
 from fer_audit.errors import FerAuditError, GridError
 from fer_audit.grid import NONE, PluginRef, Training
-from fer_audit.resolved_defence import guarantee_of, held_out, recipe_of, record_of, trained_with
+from fer_audit.resolved_defence import _MECHANISM, guarantee_of, held_out, recipe_of, record_of, trained_with
 from fer_audit.specs import PrivateTraining, SmoothedLabels, StoppedEarly
 from fer_audit.store import array_digest
 
@@ -45,9 +48,18 @@ def test_noise_is_chosen_for_the_epsilon_that_is_aimed_at(params, aim):
     assert guarantee.group.images == 4
     assert guarantee.group.epsilon > guarantee.epsilon
     spec = trained_with(recipe, guarantee, PEOPLE, 0, array_digest)
-    assert spec == PrivateTraining(
-        clip_norm=0.5, noise_multiplier=guarantee.noise_multiplier, sampling="poisson", nominal_rows=512
-    )
+    assert isinstance(spec, PrivateTraining)
+    assert (spec.clip_norm, spec.noise_multiplier) == (0.5, guarantee.noise_multiplier)
+    assert (spec.sampling, spec.nominal_rows) == ("poisson", 512)
+
+
+def test_every_module_of_the_mechanism_is_in_the_key_of_private_trainings():
+    """All of `fer_audit.training` is what private training uses, what all trainings use, or what is asked of them."""
+    modules = {path.stem for path in (Path(training.__path__[0])).glob("*.py")} - {"__init__"}
+    shared = {"answers", "batches", "fit", "flat_weights", "fused_batch_norm", "held_out", "initial_weights"}
+    shared |= {"optimizer", "program", "stopwatch", "trail", "trimmed_convolution", "weights"}
+    asked = {"costs", "measures", "one_thread", "profiler", "queries", "quiet", "worker"}
+    assert modules - shared - asked == set(_MECHANISM)
 
 
 def test_noise_that_is_given_is_taken():

@@ -11,13 +11,17 @@ from fer_audit.errors import PluginError
 #: Rows of the batches that are tried, in turn. Among few rows every row is likely to be another's partner.
 _SIZES = (2, 3, 5)
 
-#: Batches that are tried. What mixes the rows of one batch in five is missed with a chance of 0.8^60, one in a million.
+#: Batches of full size that are tried; they cost more, and a partner is seldom the row that changed.
+_FULL = 4
+
+#: Small batches that are tried. What mixes the rows of one batch in five is missed with a chance of 0.8^60, one in a
+#: million.
 _DRAWS = 60
 
 _Batch = tuple[Images, SoftLabels]
 
 
-def mixes_rows(augmentation: Augmentation, *, image_size: int, classes: int) -> bool:
+def mixes_rows(augmentation: Augmentation, *, image_size: int, classes: int, batch_size: int) -> bool:
     """Whether another image and label in one row changes what `augmentation` makes of the other rows.
 
     Private training clips the gradient of each row to length C, so that one example changes their sum by at most C,
@@ -27,12 +31,13 @@ def mixes_rows(augmentation: Augmentation, *, image_size: int, classes: int) -> 
     accounting of the Gaussian mechanism counts. RandAug is free: it is drawn for each row independently of the others,
     and comes before the gradient is clipped.
 
-    It is found by trying, so that no author can forget to say it; an augmentation whose draws for one row depend on
-    what it saw in another counts as mixing. Raises PluginError where equal generators give unequal results.
+    It is found by trying small batches and a few of `batch_size`, so that no author can forget to say it; what mixes
+    rows in rare batches alone may be missed. An augmentation whose draws for one row depend on what it saw in another
+    counts as mixing. Raises PluginError where equal generators give unequal results.
     """
-    for draw in range(_DRAWS):
+    sizes = [_SIZES[draw % len(_SIZES)] for draw in range(_DRAWS)] + [max(2, batch_size)] * _FULL
+    for draw, rows in enumerate(sizes):
         rng = np.random.default_rng([draw, 1])  # not the augmentation's, so that images and draws are independent
-        rows = _SIZES[draw % len(_SIZES)]
         changed = int(rng.integers(rows))
         images, labels = _batch(rng, rows, image_size, classes)
         other_images, other_labels = images.copy(), labels.copy()

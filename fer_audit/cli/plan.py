@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fer_audit.plan import Plan
-    from fer_audit.results import SourceFile
+    from fer_audit.results import Guarantee, SourceFile
     from fer_audit.store import Store
 
 #: Columns up to which paths of code are followed by what they are part of in one column.
@@ -95,7 +95,7 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
         lines.append(
             f"corrupted test images will take {room / 1e9:.2g} GB of the store; `rows` of corruptions limits them"
         )
-    lines += _promises(plan)
+    lines += [*_promises(plan), *_private_memory(plan, store)]
     lines += [f"left out: {cell.id}, as {cell.reason}" for cell in plan.left_out]
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
@@ -113,8 +113,38 @@ def _promises(plan: Plan) -> Iterator[str]:
         yield (
             f"{cell.defence.label}: epsilon {whole.epsilon:.3g} at delta {whole.delta:g} for each image "
             f"({whole.accountant}), by noise of {whole.noise_multiplier:.3g} x the clip in each of {whole.steps} steps "
-            f"of {whole.batch_size} rows{of_halves}"
+            f"of {whole.batch_size} rows{of_halves}{_of_person(whole)}"
         )
+
+
+def _private_memory(plan: Plan, store: Store) -> Iterator[str]:
+    """One line for each private program: what its physical batch lets it keep; known once the model was built."""
+    from fer_audit.metrics.private_memory import private_step_bytes
+    from fer_audit.specs import cost_key
+
+    for program in plan.programs.values():
+        if program.private is None:
+            continue
+        kept = f"{program.model.name}: a private step keeps the gradients of {program.private.physical_batch} images"
+        cost = store.read_json("costs", cost_key(program))
+        if cost is None:
+            yield f"{kept} at once (physical_batch); how much memory that is will be known once the model was built"
+            continue
+        needed = private_step_bytes(
+            "per-example" if program.private.clipping == "per-example" else "ghost",
+            program.private.physical_batch,
+            params_trainable=cost["params_trainable"],
+            activation_output_bytes=cost["activation_output_bytes"],
+        )
+        yield f"{kept} at once (physical_batch), about {needed / 1e6:,.0f} MB in each worker"
+
+
+def _of_person(guarantee: Guarantee) -> str:
+    group = guarantee.group
+    if group is None or group.images == 1:
+        return ""
+    said = "no finite epsilon" if group.epsilon is None else f"epsilon {group.epsilon:.3g}"
+    return f"; {said} for a person with {group.images} images"
 
 
 def show_code(plan: Plan, console: Console) -> None:

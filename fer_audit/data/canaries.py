@@ -31,7 +31,7 @@ class Planted:
     rows: Ints  #: (K,), rows that are always trained on, ascending, then each included canary as often as it is there
     included: npt.NDArray[np.bool_]  #: (count,), the coins
     source: Ints  #: (count,), row of the pool that a canary is made from, or -1
-    nominal_rows: int  #: rows of a training on average over the coins, which it says nothing of
+    most_rows: int  #: rows where all coins fall for the canaries: it says nothing of how they fell
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def plant(data: FaceData, given: Ints, canaries: Canaries, seed: int) -> Planted
         rows=np.concatenate((always, np.repeat(pool + np.flatnonzero(included), canaries.repeats))),
         included=included,
         source=made.source,
-        nominal_rows=round(len(always) + canaries.count * canaries.repeats / 2),
+        most_rows=len(always) + canaries.count * canaries.repeats,
     )
 
 

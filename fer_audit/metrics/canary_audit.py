@@ -71,7 +71,7 @@ def one_run_audit(scores: Scores, included: Coins, *, delta: float, confidence: 
         cap=max(one_run_cap(r, len(scores), delta, each) for r in tried),
         guesses=guesses[best],
         correct=correct[best],
-        auc=_auc(scores, included, confidence),
+        auc=_auc(scores, included),
         confidence=confidence,
         method=f"one run (Steinke et al. 2023), best of {len(tried)} numbers of guesses (Bonferroni)",
     )
@@ -96,8 +96,8 @@ def _guesses(order: npt.NDArray[np.intp], number: int) -> Guesses:
     return guesses
 
 
-def _auc(scores: Scores, included: Coins, confidence: float) -> Estimate:
+def _auc(scores: Scores, included: Coins) -> Estimate:
     if included.all() or not included.any():
         note = "all coins fell on one side"
-        return Estimate(value=None, confidence=confidence, n=len(scores), note=note)
-    return auc_interval(scores[included], scores[~included], confidence=confidence)
+        return Estimate(value=None, n=len(scores), note=note)
+    return auc_interval(scores[included], scores[~included])

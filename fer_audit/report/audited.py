@@ -27,10 +27,12 @@ class Audited:
 
     @property
     def word(self) -> str:
-        """What became of the promise: refuted, holds, or nothing promised."""
+        """What became of the promise: refuted, holds, not testable, or nothing promised."""
         if self.audit.promised is None:
             return "nothing promised"
-        return "refuted" if self.refuted else "holds"
+        if self.refuted:
+            return "refuted"
+        return "holds" if self.could_refute else "not testable"
 
     @property
     def by(self) -> str:

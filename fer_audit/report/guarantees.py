@@ -26,7 +26,10 @@ _COLUMNS = (
     Column("Rows", "that all of this is counted for"),
     Column("Epsilon, PLD", "by privacy loss distributions, under Poisson sampling"),
     Column("Epsilon, RDP", "by R\u00e9nyi differential privacy, under Poisson sampling: a looser account of the same"),
-    Column("Epsilon, shuffled", "conservative: as if every image were in one known step of each epoch"),
+    Column(
+        "Epsilon, shuffled",
+        "conservative for shuffled rows: every image in one known step of each epoch; coins may take it more often",
+    ),
 )
 
 

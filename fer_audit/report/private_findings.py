@@ -21,7 +21,7 @@ def refuted_promises(results: Results) -> Finding | None:
     every = sum(one.audit.promised is not None for one in audited(results))
     text = (
         f"{found[0].text} The training, or its accounting, is then wrong, unless the bound is. {len(found):,} of "
-        f"{counted(every, 'bound')} that are held against a promise lie above it; each may fail by chance."
+        f"{counted(every, 'bound')} that are held against a promise lie above it."
     )
     return Finding("A promise of privacy is refuted", text, "bad", found[0].of)
 

@@ -49,7 +49,7 @@ _CELL_COLUMNS = (
     Column("Seed"),
     Column("Status", numeric=False),
     Column("Noise", "realised rate of corrupted train labels"),
-    Column("Accuracy", "on the test split, last epoch"),
+    Column("Accuracy", "on the test split, last epoch; under early stopping the one whose weights are kept"),
     Column("Balanced acc.", "mean of the recall of each class"),
     Column("Attack AUC", "of the strongest attack; 0.5 is chance"),
     Column(_EPSILON_PROMISED, "privacy loss of one image that training rules out, but for a chance of delta"),

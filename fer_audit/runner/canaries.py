@@ -43,6 +43,7 @@ def audit_canaries(
     *,
     section: Canaries,
     guarantee: Guarantee | None,
+    confidence: float,
     folder: Path,
     file: str,
 ) -> CanaryAudit:
@@ -53,7 +54,7 @@ def audit_canaries(
     added to `file` in `folder`.
     """
     scores, delta = _scores(store, job, planted), guarantee.delta if guarantee else DELTA
-    audit = one_run_audit(scores, planted.included, delta=delta)
+    audit = one_run_audit(scores, planted.included, delta=delta, confidence=confidence)
     found = {"score": scores.tolist(), "guess": [_GUESSES[guess] for guess in audit.guesses.tolist()]}
     _write(folder / file, planted, planted.data.classes, found)
     promised = _promised(guarantee, section.repeats)

@@ -130,7 +130,7 @@ def _collect_cell(
                 found["privacy"].invalid = invalid_reason(hygiene, cell.seed)
         if cell.canaries is not None and _answered(plan, store, [cell.canaries.training]):
             found["canaries"] = _canaries(plan, store, cell, cell.canaries, folder)
-        found |= _of_guarantee(cell, found.get("privacy"))
+        found |= _of_guarantee(plan, cell, found.get("privacy"))
     except FerAuditError as problem:
         status, error = "failed", str(problem)
     except Exception:  # noqa: BLE001 - an attack may raise anything; only its cell fails
@@ -207,16 +207,17 @@ def _canaries(plan: Plan, store: Store, cell: PlannedCell, canaries: PlannedCana
         canaries.planted,
         section=cast("Canaries", plan.grid.canaries),
         guarantee=canaries.guarantee,
+        confidence=plan.confidence if canaries.guarantee else 0.95,
         folder=folder,
         file=canary_file(plan.cells.index(cell)),
     )
 
 
-def _of_guarantee(cell: PlannedCell, privacy: Privacy | None) -> dict[str, Any]:
+def _of_guarantee(plan: Plan, cell: PlannedCell, privacy: Privacy | None) -> dict[str, Any]:
     """What is promised, and how much of it the attacks on the trainings on halves leave standing."""
     many = None
     if cell.halves_guarantee is not None and privacy is not None and not privacy.invalid:
-        many = many_run_audit(privacy.attacks, cell.halves_guarantee)
+        many = many_run_audit(privacy.attacks, cell.halves_guarantee, plan.confidence)
     return {"guarantee": cell.guarantee, "many_runs": many}
 
 

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from fer_audit.attacks.privacy_loss import replaced_bound
 from fer_audit.results import AttackResult, Confusion, Guarantee, ManyRunAudit
 
-_CONFIDENCE = 0.95
 
-
-def many_run_audit(attacks: Sequence[AttackResult], guarantee: Guarantee) -> ManyRunAudit:
+def many_run_audit(attacks: Sequence[AttackResult], guarantee: Guarantee, confidence: float) -> ManyRunAudit:
     """The largest bound that `attacks` prove (Jagielski, Ullman, Oprea 2020), each at its share of the significance.
 
     Their decisions are one a unit, each on one model; see `attacks.privacy_loss`. The draw of halves puts an alike unit
     in the place of one that is no member, so bounds are on the epsilon of one change: `guarantee` is for the presence
     of an image, or of all images of the person with most of them.
     """
-    each = 1 - (1 - _CONFIDENCE) / max(1, len(attacks))
+    each = 1 - (1 - confidence) / max(1, len(attacks))
     bounds = [_bound(attack, guarantee.delta, each) for attack in attacks]
     strongest = max(range(len(attacks)), key=lambda place: bounds[place], default=None)
     caps = [_cap(attack, guarantee.delta, each) for attack in attacks]
@@ -29,7 +27,7 @@ def many_run_audit(attacks: Sequence[AttackResult], guarantee: Guarantee) -> Man
         lower_bound=bound,
         cap=max(caps, default=0.0),
         delta=guarantee.delta,
-        confidence=_CONFIDENCE,
+        confidence=confidence,
         unit="subject" if of_people else "row",
         decisions=0 if strongest is None else _decisions(attacks[strongest]),
         promised=promised,

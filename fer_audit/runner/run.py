@@ -204,6 +204,7 @@ def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
 
 def _latency_key(program: ProgramSpec, versions: dict[str, str]) -> str:
     content = [program.model.model_dump(), program.input_shape, program.classes, versions, SIGNALS_SCHEMA, _machine()]
+    content += ["without batch statistics"] if program.private else []
     return content_key(["latency", COUNTING_SCHEMA, content])
 
 

@@ -101,13 +101,14 @@ def _fold(maps: Any) -> Any:
 @functools.cache
 def grouped_gradients_work() -> bool:
     """Whether this TensorFlow has gradients of convolutions in groups; on processors only oneDNN has."""
-    ones = tf.ones([1, 1, 1, 2])
-    try:
-        tf.raw_ops.Conv2DBackpropFilter(
-            input=ones, filter_sizes=[1, 1, 1, 2], out_backprop=ones, strides=[1, 1, 1, 1], padding="VALID"
-        )
-    except tf.errors.OpError:
-        return False
+    with tf.init_scope():  # now, though this is asked while tracing
+        ones = tf.ones([1, 1, 1, 2])
+        try:
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=ones, filter_sizes=[1, 1, 1, 2], out_backprop=ones, strides=[1, 1, 1, 1], padding="VALID"
+            )
+        except tf.errors.OpError:
+            return False
     return True
 
 
@@ -158,9 +159,7 @@ def _padded(inputs: Any, window: Window, outputs: Sequence[int]) -> Any:
     """What of `inputs` and of the zeros around them a kernel meets at `outputs` (h, w) positions."""
     reached = [
         (positions - 1) * stride + (taps - 1) * dilation + 1
-        for positions, stride, taps, dilation in zip(
-            outputs, window.strides, window.size, window.dilation, strict=True
-        )
+        for positions, stride, taps, dilation in zip(outputs, window.strides, window.size, window.dilation, strict=True)
     ]
     missing = [max(length - pixels, 0) for length, pixels in zip(reached, inputs.shape[1:3], strict=True)]
     # TensorFlow's rule for `same`; with `valid` nothing is missing.

@@ -73,8 +73,7 @@ class FactoredGradients(ExampleGradients):
 
 def product_gradients(factors: Any, upstream: Any) -> ExampleGradients:
     """Of a weight (I, O) that multiplies `factors` (B, T, I), where `upstream` (B, T, O) came back; T, I, O known."""
-    positions, inputs, outputs = *factors.shape[1:], upstream.shape[2]
-    if factoring_pays(positions, inputs, outputs):
+    if factoring_pays(factors.shape[1], factors.shape[2], upstream.shape[2]):
         return FactoredGradients(factors, upstream)
     return MadeGradients(tf.matmul(factors, upstream, transpose_a=True))
 

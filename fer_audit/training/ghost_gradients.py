@@ -10,6 +10,7 @@ Learners".
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, ClassVar
 
 import keras
@@ -40,7 +41,7 @@ class GhostGradients(ClippedGradients):
 
     def _check_uses(self) -> None:
         """Without the recorded uses, a loss must not depend on the weights; raises NotRecordedError where it does."""
-        record = Record(self._network.trainable_variables, 1, watch=tf.stop_gradient)
+        record = Record(self._network.trainable_variables, 1, _cut)
         pieces = self._weights.pieces()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(pieces)
@@ -49,23 +50,23 @@ class GhostGradients(ClippedGradients):
                 with recorded(self._layers, record):
                     logits = self._network(tf.zeros([1, *self._network.input_shape[1:]]), training=True)
                 own_losses = len(self._network.losses) - penalties
-        used = [gradient is not None for gradient in tape.gradient(logits, pieces)]
-        unused = {weight.path for weight in self._network.trainable_variables} - {use.weight.path for use in record.uses}
+        used = Counter(id(use.weight) for use in record.uses)
+        elsewhere = [gradient is not None for gradient in tape.gradient(logits, pieces)]
         if own_losses:
             raise NotRecordedError("a layer adds a loss of its own, which is no sum over images that can be recorded")
-        if any(used):
-            path = self._network.trainable_variables[used.index(True)].path
-            raise NotRecordedError(f"weight {path!r} is used outside the layer that owns it")
-        if unused:
-            raise NotRecordedError(f"weight {min(unused)!r} is not used as its layer's weights are")
+        for weight, outside in zip(self._network.trainable_variables, elsewhere, strict=True):
+            if outside:
+                raise NotRecordedError(f"weight {weight.path!r} is used outside the layer that owns it")
+            if used[id(weight)] != 1:
+                raise NotRecordedError(f"weight {weight.path!r} is used {used[id(weight)]} times, expected once")
 
     def clipped_sum(self, images: Any, labels: Any, present: Any, clip_norm: Any) -> tuple[Any, Any, Any]:
         """The sum, losses and logits, see `ClippedGradients`."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
-            def watch(tensor: Any) -> Any:
-                tape.watch(tensor)
-                return tensor
+            def watch(outputs: Any, _: Any) -> Any:
+                tape.watch(outputs)
+                return outputs
 
             record = Record(self._network.trainable_variables, tf.shape(images)[0], watch)
             with self._weights.instead(self._weights.pieces()), recorded(self._layers, record):
@@ -82,3 +83,9 @@ class GhostGradients(ClippedGradients):
         }
         total = tf.concat([sums[id(weight)] for weight in self._network.trainable_variables], axis=0)
         return total, losses, logits
+
+
+def _cut(outputs: Any, inputs: Any) -> Any:
+    """`outputs`, which gradients go through to `inputs` alone, and not to weights."""
+    outputs = tf.stop_gradient(outputs)
+    return outputs if inputs is None else outputs + 0.0 * tf.reduce_sum(inputs)

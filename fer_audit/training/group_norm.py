@@ -45,11 +45,11 @@ Logits = npt.NDArray[np.float32]
 
 
 def without_batch_statistics(network: keras.Model, name: str = "") -> keras.Model:
-    """`network`, of the model of that `name`, with a group normalisation for each batch normalisation, under the same name; else it is the same.
+    """`network` with a group normalisation for each batch normalisation, under the same name; else it is the same.
 
-    Layers are taken over, not copied, so that `network` itself is not to be used afterwards. The weights of new layers
-    are to be drawn. Raises PluginError where a batch normalisation can't be replaced, or where a row of a training
-    batch still changes what becomes of another.
+    `name` is what the model is called in errors. Layers are taken over, not copied, so that `network` itself is not to
+    be used afterwards. The weights of new layers are to be drawn. Raises PluginError where a batch normalisation can't
+    be replaced, or where a row of a training batch still changes what becomes of another.
     """
     name = name or network.name
     if any(_is_plain(layer) for layer in network._flatten_layers()):
@@ -163,9 +163,9 @@ def _probe(network: keras.Model, name: str) -> None:
             deviation = 0.1 / math.sqrt(math.prod(variable.shape[:-1]))
             variable.assign(np.array(variable) + rng.normal(0, deviation, variable.shape))
         images = _unlike_images(network, rng)
-        fixed = [np.array(variable) for variable in _floats(network)]
+        fixed = [np.array(variable) for variable in _kept_state(network)]
         logits = [_training_logits(network, images[list(rows)]) for rows in _BATCHES]
-        learnt = zip(_floats(network), fixed, strict=True)
+        learnt = zip(_kept_state(network), fixed, strict=True)
         changed = [variable.path for variable, before in learnt if not np.array_equal(variable, before)]
     finally:
         network.set_weights(weights)
@@ -203,9 +203,10 @@ def _training_logits(network: keras.Model, images: npt.NDArray[np.float32]) -> L
     return logits
 
 
-def _floats(network: keras.Model) -> list[Any]:
+def _kept_state(network: keras.Model) -> list[Any]:
     """The state that is not trained, but for that of random draws."""
-    return [variable for variable in network.non_trainable_variables if variable.dtype.startswith("float")]
+    draws = {id(generator.state) for layer in network._flatten_layers() for generator in layer._seed_generators}
+    return [variable for variable in network.non_trainable_variables if id(variable) not in draws]
 
 
 def _largest_difference(logits: Sequence[Logits]) -> float:

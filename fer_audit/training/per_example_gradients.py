@@ -33,17 +33,16 @@ class PerExampleGradients(ClippedGradients):
         pieces = self._weights.pieces()
 
         def clipped(example: Any) -> Any:
-            gradients, loss, logits = self._gradients(pieces, *example)
-            return query.preprocess_record(parameters, gradients), loss, logits
+            gradient, loss, logits = self._gradient(pieces, *example)
+            return query.preprocess_record(parameters, gradient), loss, logits
 
         examples = images, labels, [self._own_seeds(seed, tf.shape(images)[0]) for seed in self._seeds]
         with _no_advice():
             records, losses, logits = tf.vectorized_map(clipped, examples, warn=False)
-        sums = [tf.reshape(tf.tensordot(present, record, axes=1), [-1]) for record in records]
-        return tf.concat(sums, axis=0), losses * present, logits
+        return tf.linalg.matvec(records, present, transpose_a=True), losses * present, logits
 
-    def _gradients(self, pieces: list[Any], image: Any, label: Any, seeds: list[Any]) -> tuple[list[Any], Any, Any]:
-        """The gradients of one example's loss, in the order of the weights; the loss; the logits."""
+    def _gradient(self, pieces: list[Any], image: Any, label: Any, seeds: list[Any]) -> tuple[Any, Any, Any]:
+        """The gradient (P,) of one example's loss, the loss, and the logits."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(pieces)
             with self._instead(pieces, seeds):
@@ -54,7 +53,8 @@ class PerExampleGradients(ClippedGradients):
             losses = [*tf.unstack(tf.nn.softmax_cross_entropy_with_logits(label[None], logits)), *own]
             total = tf.add_n(losses[: len(losses) - penalties])
         gradients = tape.gradient(total, pieces, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return gradients, losses[0], logits[0]
+        # As one vector: the norm of each weight's gradient would be a loop of its own.
+        return tf.concat([tf.reshape(each, [-1]) for each in gradients], axis=0), losses[0], logits[0]
 
     @contextlib.contextmanager
     def _instead(self, pieces: list[Any], seeds: list[Any]) -> Iterator[None]:
@@ -70,12 +70,12 @@ class PerExampleGradients(ClippedGradients):
 
     @staticmethod
     def _own_seeds(state: Any, examples: Any) -> Any:
-        """A state for each example, uint32 (B, 2), so that each drops out for itself; `state` moves on."""
+        """A state (B, 2) for each example, so that each drops out for itself; `state` moves on."""
         now = state.value
         state.assign(now + tf.constant([0, 1], now.dtype))
-        return tf.random.stateless_uniform(
-            tf.stack([examples, 2]), tf.bitcast(now, tf.int32), minval=None, maxval=None, dtype=tf.uint32
-        )
+        # Not `now` itself, from which a layer draws too.
+        now = tf.random.experimental.stateless_fold_in(now, 1)
+        return tf.random.stateless_uniform([examples, 2], now, minval=None, maxval=None, dtype=now.dtype)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,7 @@
-"""The step of differentially private SGD (Abadi et al. 2016, "Deep Learning with Differential Privacy", algorithm 1)."""
+"""The step of differentially private SGD.
+
+Source: Abadi et al., "Deep Learning with Differential Privacy", CCS 2016, algorithm 1.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from fer_audit.specs import PrivateTraining, ProgramSpec
-from fer_audit.specs import PrivateStep as Settings
+from fer_audit.specs import PrivateStep, PrivateTraining, ProgramSpec
 from fer_audit.training.clipped_gradients import ClippedGradients
 from fer_audit.training.flat_weights import FlatWeights
 from fer_audit.training.gaussian_sum import gaussian_sum_query
@@ -20,16 +22,17 @@ from fer_audit.training.ghost_gradients import GhostGradients
 from fer_audit.training.optimizer import Optimizer
 from fer_audit.training.per_example_gradients import PerExampleGradients
 from fer_audit.training.recorded_layers import NotRecordedError
+from fer_audit.training.traced import traced
 
-#: Sizes that chunks are filled up to, as parts of the physical batch. A kernel is prepared for each size anew, which
-#: takes as long as using it a few times, and Poisson sampling draws some forty sizes.
+#: Sizes that chunks are filled up to, as parts of the physical batch: Poisson sampling draws dozens, and kernels are
+#: prepared for each anew. A step of GhostFace would take a third longer; one of mini-Xception is as fast either way.
 _SIZES = 8
 
 #: Tag of the random stream. Streams of `Batches` have a tag that is not zero where this one has its second zero.
 _NOISE = (0, 0, 1)
 
 
-class PrivateStep:
+class DpSgdStep:
     """Sums clipped gradients of single images, adds noise once, and updates all weights.
 
     The noise is a function of the training's seed, so that a training can be repeated. Whoever knows the seed can take
@@ -39,9 +42,15 @@ class PrivateStep:
     is for research that can be reproduced.
     """
 
-    def __init__(self, spec: ProgramSpec, network: keras.Model, weights: FlatWeights, optimizer: Optimizer) -> None:
-        """A step on `weights` of `network`, not traced yet; raises PluginError where it can't clip as `spec` asks."""
-        settings = spec.private or Settings(physical_batch=spec.batch_size, clipping="auto")
+    def __init__(
+        self,
+        spec: ProgramSpec,
+        settings: PrivateStep,
+        network: keras.Model,
+        weights: FlatWeights,
+        optimizer: Optimizer,
+    ) -> None:
+        """A step on `weights` of `network`, not traced yet; raises PluginError where it can't clip as set."""
         self._network = network
         self._weights = weights
         self._optimizer = optimizer
@@ -53,9 +62,9 @@ class PrivateStep:
         images = tf.TensorSpec((None, *spec.input_shape), tf.uint8)
         labels = tf.TensorSpec((None, spec.classes), tf.float32)
         scalar, count = tf.TensorSpec((), tf.float32), tf.TensorSpec((), tf.int32)
-        self._accumulate = tf.function(self._trace_accumulate, input_signature=[images, labels, count, scalar])
+        self._accumulate = traced(self._trace_accumulate, images, labels, count, scalar)
         gradient, scalars = tf.TensorSpec(weights.vector.shape, tf.float32), tf.TensorSpec((3,), tf.float32)
-        self._update = tf.function(self._trace_update, input_signature=[gradient, scalars])
+        self._update = traced(self._trace_update, gradient, scalars)
         self.reset(0)
 
     @property
@@ -78,7 +87,8 @@ class PrivateStep:
         """Step `number` on any number of rows; returns their summed loss and how many were right.
 
         Gaussian noise is added once to the sum of all rows' clipped gradients. The sum is divided by the nominal batch
-        size: how many rows were drawn is private.
+        size: how many rows were drawn is private. So is what is returned, which has no noise: the guarantee is for the
+        weights alone.
         """
         loss, correct = self.accumulate(images, labels, mechanism.clip_norm)
         noised = self._noised(self.sum, mechanism.clip_norm, mechanism.noise_multiplier)
@@ -130,20 +140,19 @@ def _noise(seed: int) -> Any:
     outside would make it prepare all kernels of the process anew, which takes seconds.
     """
     stream = int(np.random.SeedSequence([seed, *_NOISE]).generate_state(1, np.uint64)[0]) >> 1
-    scalar = tf.TensorSpec((), tf.float32)
+    vector, scalar = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32), scalar, scalar], autograph=False)  # type: ignore[untyped-decorator]
     def noised(total: Any, clip_norm: Any, noise_multiplier: Any) -> Any:
         tf.random.set_seed(stream)  # within a function: that of its own draws
         query = gaussian_sum_query(clip_norm, clip_norm * noise_multiplier)
         result, *_ = query.get_noised_result(total, query.initial_global_state())
         return result
 
-    return noised
+    return traced(noised, vector, scalar, scalar)
 
 
 def chunks(rows: int, most: int) -> Iterator[tuple[npt.NDArray[np.int64], int]]:
-    """Balanced chunks of at most `most` of `rows`: places, of which the last may be fillers, and how many are no fillers."""
+    """Balanced chunks of at most `most` of `rows`: places, and how many of them count; the others fill up."""
     step = math.ceil(most / _SIZES)
     for places in np.array_split(np.arange(rows), math.ceil(rows / most)) if rows else ():
         size = min(most, math.ceil(len(places) / step) * step)

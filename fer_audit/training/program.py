@@ -19,14 +19,15 @@ from fer_audit.training.fused_group_norm import fuse_group_norms
 from fer_audit.training.group_norm import without_batch_statistics
 from fer_audit.training.initial_weights import InitialWeights
 from fer_audit.training.optimizer import Optimizer
-from fer_audit.training.private_step import PrivateStep
+from fer_audit.training.private_step import DpSgdStep
+from fer_audit.training.traced import traced
 from fer_audit.training.trimmed_convolution import trim_convolutions
 
 #: Pixels of one inference call: enough rows to make its fixed cost small, few enough to stay in tens of megabytes.
 _INFERENCE_PIXELS = 1_200_000
 
 #: What a private step is traced with; all of it is given to each step.
-_NO_PRIVACY = PrivateTraining(clip_norm=1.0, noise_multiplier=0.0, sampling="poisson", nominal_rows=1)
+_NO_PRIVACY = PrivateTraining(clip_norm=1.0, noise_multiplier=0.0, sampling="poisson", nominal_rows=1, source="")
 
 
 class Program:
@@ -53,9 +54,11 @@ class Program:
         images = tf.TensorSpec((None, *spec.input_shape), tf.uint8)
         labels = tf.TensorSpec((None, spec.classes), tf.float32)
         # Batches of any length fit the signature: the last batch is neither dropped nor traced again.
-        self._step = tf.function(self._trace_step, input_signature=[images, labels, tf.TensorSpec((3,), tf.float32)])
-        self._infer = tf.function(self._trace_inference, input_signature=[images])
-        self._private = PrivateStep(spec, self._network, self._weights, self._optimizer) if spec.private else None
+        self._step = traced(self._trace_step, images, labels, tf.TensorSpec((3,), tf.float32))
+        self._infer = traced(self._trace_inference, images)
+        self._private = (
+            DpSgdStep(spec, spec.private, self._network, self._weights, self._optimizer) if spec.private else None
+        )
 
     @property
     def traces(self) -> int:
@@ -96,14 +99,14 @@ class Program:
         self._initial.assign(seed)
         for layer in self._network._flatten_layers():
             if hasattr(layer, "adapt_to_rows"):
-                layer.adapt_to_rows([self._all_levels()] if self._private else images)
+                layer.adapt_to_rows(self._all_levels() if self._private else images)
         self._take_network()
         if self._private:
             self._private.reset(seed)
 
-    def _all_levels(self) -> npt.NDArray[np.uint8]:
-        """An image in which all levels are as frequent as its size allows."""
-        return np.resize(np.arange(256, dtype=np.uint8), self.spec.input_shape)
+    def _all_levels(self) -> list[npt.NDArray[np.uint8]]:
+        """A flat image of each of the 256 levels: at every pixel all are as frequent."""
+        return [np.full(self.spec.input_shape, level, np.uint8) for level in range(256)]
 
     def load(self, weights: dict[str, npt.NDArray[Any]]) -> None:
         """Sets all weights to what `weights()` gave, and forgets the optimizer's state; raises StoreError."""
@@ -149,7 +152,7 @@ class Program:
     ) -> tuple[float, int]:
         """Step `number` of a differentially private training on any number of rows, none included; else as `step`.
 
-        The gradient of each row is clipped to `mechanism.clip_norm`, and noise is added to their sum, see `PrivateStep`.
+        The gradient of each row is clipped to `mechanism.clip_norm`, and noise is added to their sum: see `DpSgdStep`.
         """
         if self._private is None:
             raise FerAuditError("this program has no private step; expected a spec with `private` set, received None")

@@ -30,7 +30,7 @@ class NotRecordedError(PluginError):
 
 @dataclass(frozen=True)
 class Use:
-    """The one use of a weight."""
+    """One use of a weight."""
 
     weight: keras.Variable
     watched: Any  #: a tensor whose gradient tells those of the weight
@@ -40,25 +40,26 @@ class Use:
 class Record:
     """The uses of trained weights in one pass through a network."""
 
-    def __init__(self, trained: Iterable[keras.Variable], examples: Any, watch: Callable[[Any], Any]) -> None:
-        """For a pass of `examples`; `watch` is given what a gradient is wanted of, and returns what to go on with."""
+    def __init__(self, trained: Iterable[keras.Variable], examples: Any, watch: Callable[[Any, Any], Any]) -> None:
+        """For a pass of `examples`.
+
+        `watch` is given what a gradient is wanted of, and what it was computed from beside weights, which may be
+        nothing; it returns what to go on with.
+        """
         self.uses: list[Use] = []
         self.watch = watch
         self._copies = tf.stack([examples, 1])
         self._trained = {id(weight) for weight in trained}
 
-    def add(self, layer: Any, weight: keras.Variable, watched: Any, gradients: Callable[[Any], ExampleGradients]) -> None:
-        """Keeps a use of a `weight` of `layer`; raises NotRecordedError for a second use."""
-        if id(weight) not in self._trained:
-            return
-        if any(use.weight is weight for use in self.uses):
-            raise NotRecordedError(f"layer {layer.path!r} is called twice")
-        self.uses.append(Use(weight, watched, gradients))
+    def add(self, weight: keras.Variable, watched: Any, gradients: Callable[[Any], ExampleGradients]) -> None:
+        """Keeps a use of `weight`, if it is trained."""
+        if id(weight) in self._trained:
+            self.uses.append(Use(weight, watched, gradients))
 
-    def copies(self, layer: Any, weight: keras.Variable) -> Any:
-        """A copy of a `weight` (C,) of `layer` for each example, (B, C), whose gradient is that example's."""
-        copies = self.watch(tf.tile(tf.expand_dims(tf.convert_to_tensor(weight), 0), self._copies))
-        self.add(layer, weight, copies, MadeGradients)
+    def copies(self, weight: keras.Variable) -> Any:
+        """A copy of `weight` (C,) for each example, (B, C), whose gradient is that example's."""
+        copies = self.watch(tf.tile(tf.expand_dims(tf.convert_to_tensor(weight), 0), self._copies), None)
+        self.add(weight, copies, MadeGradients)
         return copies
 
 
@@ -114,28 +115,28 @@ def _obstacle(layer: Any) -> str | None:
 
 
 def _dense(layer: Any, call: Any, record: Record, inputs: Any, **options: Any) -> Any:
-    outputs = record.watch(_before_activation(layer, call, inputs, **options))
+    outputs = record.watch(_before_activation(layer, call, inputs, **options), inputs)
     positions = math.prod(inputs.shape[1:-1])
 
     def gradients(upstream: Any) -> ExampleGradients:
         factors = tf.reshape(inputs, [-1, positions, inputs.shape[-1]])
         return product_gradients(factors, tf.reshape(upstream, [-1, positions, layer.units]))
 
-    record.add(layer, layer._kernel, outputs, gradients)
+    record.add(layer._kernel, outputs, gradients)
     return _biased(layer, record, outputs)
 
 
 def _convolution(layer: Any, call: Any, record: Record, inputs: Any) -> Any:
-    outputs = record.watch(_before_activation(layer, call, inputs))
+    outputs = record.watch(_before_activation(layer, call, inputs), inputs)
     kernel, window = layer._kernel, _window(layer, inputs)
-    record.add(layer, kernel, outputs, lambda g: convolution_gradients(inputs, g, window, kernel.shape))
+    record.add(kernel, outputs, lambda g: convolution_gradients(inputs, g, window, kernel.shape))
     return _biased(layer, record, outputs)
 
 
 def _depthwise(layer: Any, call: Any, record: Record, inputs: Any) -> Any:
-    outputs = record.watch(_before_activation(layer, call, inputs))
+    outputs = record.watch(_before_activation(layer, call, inputs), inputs)
     kernel, window = layer.kernel, _window(layer, inputs)
-    record.add(layer, kernel, outputs, lambda g: depthwise_gradients(inputs, g, window, kernel.shape))
+    record.add(kernel, outputs, lambda g: depthwise_gradients(inputs, g, window, kernel.shape))
     return _biased(layer, record, outputs)
 
 
@@ -143,23 +144,22 @@ def _separable(layer: Any, call: Any, record: Record, inputs: Any) -> Any:
     """Keras convolves by both kernels in one call; what is between them is needed here."""
     del call
     kernel, pointwise, window = layer.depthwise_kernel, layer.pointwise_kernel, _window(layer, inputs)
-    between = record.watch(
-        keras.ops.depthwise_conv(
-            inputs, kernel, layer.strides, layer.padding, layer.data_format, dilation_rate=layer.dilation_rate
-        )
+    between = keras.ops.depthwise_conv(
+        inputs, kernel, layer.strides, layer.padding, layer.data_format, dilation_rate=layer.dilation_rate
     )
+    between = record.watch(between, inputs)
     outputs = keras.ops.conv(between, pointwise, padding="valid", data_format=layer.data_format)
-    outputs = record.watch(keras.ops.add(outputs, layer.bias) if layer.use_bias else outputs)
+    outputs = record.watch(keras.ops.add(outputs, layer.bias) if layer.use_bias else outputs, between)
     point = Window((range(1), range(1)), (1, 1), (1, 1), "VALID")
-    record.add(layer, kernel, between, lambda g: depthwise_gradients(inputs, g, window, kernel.shape))
-    record.add(layer, pointwise, outputs, lambda g: convolution_gradients(between, g, point, pointwise.shape))
+    record.add(kernel, between, lambda g: depthwise_gradients(inputs, g, window, kernel.shape))
+    record.add(pointwise, outputs, lambda g: convolution_gradients(between, g, point, pointwise.shape))
     return _biased(layer, record, outputs)
 
 
 def _group_norm(layer: Any, call: Any, record: Record, inputs: Any) -> Any:
     del call
-    gamma = record.copies(layer, layer.gamma) if layer.scale else None
-    beta = record.copies(layer, layer.beta) if layer.center else None
+    gamma = record.copies(layer.gamma) if layer.scale else None
+    beta = record.copies(layer.beta) if layer.center else None
     return group_norm(inputs, gamma, beta, groups=layer.groups, epsilon=layer.epsilon)
 
 
@@ -168,9 +168,9 @@ def _layer_norm(layer: Any, call: Any, record: Record, inputs: Any) -> Any:
     outputs = keras.ops.layer_normalization(inputs, axis=layer.axis, epsilon=layer.epsilon)
     shape = [-1, *(1 for _ in inputs.shape[1:-1]), inputs.shape[-1]]
     if layer.scale:
-        outputs *= tf.reshape(record.copies(layer, layer.gamma), shape)
+        outputs *= tf.reshape(record.copies(layer.gamma), shape)
     if layer.center:
-        outputs += tf.reshape(record.copies(layer, layer.beta), shape)
+        outputs += tf.reshape(record.copies(layer.beta), shape)
     return outputs
 
 
@@ -182,16 +182,20 @@ def _before_activation(layer: Any, call: Any, inputs: Any, **options: Any) -> An
 def _biased(layer: Any, record: Record, outputs: Any) -> Any:
     """The activation of `outputs`, to which a bias was added."""
     if layer.use_bias:
-        record.add(layer, layer.bias, outputs, bias_gradients)
+        record.add(layer.bias, outputs, bias_gradients)
     return outputs if layer.activation is None else layer.activation(outputs)
 
 
 def _window(layer: Any, inputs: Any) -> Window:
-    taps = tuple(range(size) for size in layer.kernel_size)
-    if isinstance(layer, TrimmedConv2D | TrimmedDepthwiseConv2D):
-        lengths = zip(inputs.shape[1:3], layer.kernel_size, layer.strides, strict=True)
-        taps = tuple(range(size)[reached_taps(pixels, size, stride)] for pixels, size, stride in lengths)
-    return Window(taps, tuple(layer.strides), tuple(layer.dilation_rate), layer.padding.upper())
+    down, across = (_taps(layer, inputs, axis) for axis in (0, 1))
+    return Window((down, across), tuple(layer.strides), tuple(layer.dilation_rate), layer.padding.upper())
+
+
+def _taps(layer: Any, inputs: Any, axis: int) -> range:
+    taps = layer.kernel_size[axis]
+    if not isinstance(layer, TrimmedConv2D | TrimmedDepthwiseConv2D):
+        return range(taps)
+    return range(taps)[reached_taps(inputs.shape[1 + axis], taps, layer.strides[axis])]
 
 
 #: By the very class: one that inherits may compute in another way.

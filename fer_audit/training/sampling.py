@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from fer_audit.errors import FerAuditError
 from fer_audit.metrics.accounting import steps_of
 
 Places = npt.NDArray[np.int64]
@@ -40,18 +41,21 @@ class Sampling(ABC):
 
 
 class Shuffled(Sampling):
-    """Every row once an epoch, in random order."""
+    """Every row once an epoch, in random order; there are no more rows than nominal ones."""
 
     def epoch(self, seed: int, epoch: int) -> Iterator[Places]:
-        """A permutation of the nominal rows, cut into batches; rows beyond these are dealt out by another, and so on.
+        """A permutation of the nominal rows, cut into batches; raises FerAuditError where there are more rows.
 
         Nominal rows that are missing leave gaps, so that no row moves to another step because one is there or not.
         """
-        rng = np.random.default_rng([seed, epoch, _ORDER])
-        firsts = range(0, self._rows, self._nominal)
-        orders = np.stack([first + rng.permutation(self._nominal) for first in firsts])
+        if self._rows > self._nominal:
+            raise FerAuditError(
+                f"rows can't be shuffled into steps that are counted for fewer: expected at most {self._nominal}, "
+                f"received {self._rows}"
+            )
+        order = np.random.default_rng([seed, epoch, _ORDER]).permutation(self._nominal)
         for number in range(self.steps):
-            dealt = orders[:, number * self._batch_size : (number + 1) * self._batch_size].ravel()
+            dealt = order[number * self._batch_size : (number + 1) * self._batch_size]
             yield dealt[dealt < self._rows]
 
 

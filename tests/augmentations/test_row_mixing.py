@@ -72,14 +72,14 @@ class Failing(Augmentation):
     ids=repr,
 )
 def test_mixing_is_found_and_nothing_else(augmentation, expected):
-    assert mixes_rows(augmentation, image_size=16, classes=3) is expected
+    assert mixes_rows(augmentation, image_size=16, classes=3, batch_size=12) is expected
 
 
 def test_an_augmentation_that_can_not_be_repeated_is_refused():
     with pytest.raises(PluginError, match="'unseeded' must give the same result for the same state"):
-        mixes_rows(Unseeded(), image_size=8, classes=3)
+        mixes_rows(Unseeded(), image_size=8, classes=3, batch_size=12)
 
 
 def test_an_augmentation_that_fails_says_so_itself():
     with pytest.raises(PluginError, match="'failing' must return uint8 images of shape"):
-        mixes_rows(Failing(), image_size=8, classes=3)
+        mixes_rows(Failing(), image_size=8, classes=3, batch_size=12)

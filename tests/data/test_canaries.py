@@ -87,13 +87,13 @@ def test_a_training_has_the_other_rows_and_the_canaries_whose_coin_says_so(kind,
     always = [row for row in range(POOL) if row not in found.source]
     expected = [POOL + number for number in np.flatnonzero(found.included) for _ in range(repeats)]
     assert found.rows.tolist() == always + expected
-    assert found.nominal_rows == len(always) + COUNT * repeats / 2
+    assert found.most_rows == len(always) + COUNT * repeats
     assert len(always) == (POOL - COUNT if kind in FROM_POOL else POOL)
 
 
 def test_what_is_public_of_a_training_does_not_depend_on_the_coins():
     found = [planted("duplicates", seed) for seed in range(20)]
-    assert len({one.nominal_rows for one in found}) == 1
+    assert len({one.most_rows for one in found}) == 1
     assert len({len(one.rows) for one in found}) > 1
 
 

@@ -87,9 +87,8 @@ def audited(tmp_path):
         for name, answers in zip(JOB.answers(), logits, strict=True):
             store.remove(*name)
             store.write(*name, lambda folder, answers=answers: np.save(folder / "pool.npy", answers))
-        found = audit_canaries(
-            store, JOB, planted, section=section, guarantee=promise, folder=tmp_path, file=canary_file(3)
-        )
+        about = {"section": section, "guarantee": promise, "confidence": 0.95}
+        found = audit_canaries(store, JOB, planted, **about, folder=tmp_path, file=canary_file(3))
         return found, planted, logits
 
     return audit

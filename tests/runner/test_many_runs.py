@@ -59,22 +59,22 @@ def test_without_delta_it_is_half_of_what_two_changes_prove() -> None:
 
 def test_the_strongest_attack_is_taken_and_all_are_paid_for() -> None:
     weak, strong = attack("weak", (60, 40)), attack("strong", (50, 50), (95, 2))
-    found = many_run_audit([weak, strong], guarantee())
+    found = many_run_audit([weak, strong], guarantee(), 0.95)
     assert found.attack.name == "strong"
     assert found.decisions == 200
     each = 1 - 0.05 / 4
     tpr, fpr = clopper_pearson(95, 100, each).low, clopper_pearson(2, 100, each).high
     assert found.lower_bound == pytest.approx(math.log(tpr / fpr) / 2, abs=1e-4)
     assert found.confidence == 0.95
-    alone = many_run_audit([strong], guarantee())
+    alone = many_run_audit([strong], guarantee(), 0.95)
     assert found.lower_bound < alone.lower_bound < alone.cap
-    assert many_run_audit([attack("perfect", (100, 0))], guarantee()).lower_bound == pytest.approx(
-        many_run_audit([attack("other", (50, 50))], guarantee()).cap
+    assert many_run_audit([attack("perfect", (100, 0))], guarantee(), 0.95).lower_bound == pytest.approx(
+        many_run_audit([attack("other", (50, 50))], guarantee(), 0.95).cap
     )
 
 
 def test_no_attack_proves_nothing() -> None:
-    found = many_run_audit([], guarantee())
+    found = many_run_audit([], guarantee(), 0.95)
     assert (found.attack, found.lower_bound, found.cap, found.decisions, found.broken) == (None, 0.0, 0.0, 0, False)
 
 
@@ -91,14 +91,14 @@ def test_no_attack_proves_nothing() -> None:
 def test_a_bound_is_held_against_the_promise_for_its_unit(
     unit: str, group: GroupGuarantee | None, promised: float | None, broken: bool
 ) -> None:
-    found = many_run_audit([attack("strong", (98, 1), unit=unit)], guarantee(0.5, group))
+    found = many_run_audit([attack("strong", (98, 1), unit=unit)], guarantee(0.5, group), 0.95)
     assert found.lower_bound > 0.5
     assert (found.unit, found.promised, found.broken) == (unit, promised, broken)
 
 
 def test_delta_is_that_of_the_guarantee() -> None:
     strong = attack("strong", (95, 2))
-    found = [many_run_audit([strong], guarantee(delta=delta)) for delta in (1e-6, 1e-1)]
+    found = [many_run_audit([strong], guarantee(delta=delta), 0.95) for delta in (1e-6, 1e-1)]
     assert [one.delta for one in found] == [1e-6, 1e-1]
     assert found[0].lower_bound > found[1].lower_bound
 

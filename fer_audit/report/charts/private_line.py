@@ -22,12 +22,15 @@ def private_lines(marks: Marks, found: Sequence[Point], crowded: bool) -> list[T
 
 
 def lines_of(found: Sequence[Point]) -> list[list[Point]]:
-    """Sound private training without augmentation, from the least epsilon on; a line has two points or more."""
+    """Sound private training without augmentation, the least accurate first; a line has two points or more.
+
+    What is compared with it at equal accuracy is compared with its nearest two points, which are neighbours then.
+    """
     lines: dict[tuple[str, str, int], list[Point]] = {}
     for point in found:
         if point.sound and on_the_line(point.cell):
             lines.setdefault(line_of(point.cell), []).append(point)
-    return [sorted(line, key=_epsilon) for line in lines.values() if len(line) > 1]
+    return [sorted(line, key=lambda point: point.accuracy.value or 0.0) for line in lines.values() if len(line) > 1]
 
 
 def _epsilon(point: Point) -> float:
