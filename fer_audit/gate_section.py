@@ -111,7 +111,7 @@ class Where(Section):
         (), description="as it stands in the grid, with its parameters: `mini-xception(l2=0.1)`; one or a list"
     )
     augmentation: Labels = Field((), description="such as `none`, `mixup` or `randaug(m=6, n=1)+mixup`; one or a list")
-    defence: Labels = Field((), description="such as `none` or `dp-sgd(epsilon=8)`; one or a list")
+    defence: Labels = Field((), description="such as `none`, `dp-sgd` or `dp-sgd(epsilon=8)`; one or a list")
     labels: Labels = Field((), description="the label attack, such as `none` or `symmetric(rate=0.3)`; one or a list")
     seed: Annotated[tuple[int, ...], BeforeValidator(as_list, int | tuple[int, ...])] = Field(
         (), description="one or a list"
@@ -150,10 +150,15 @@ class GateSection(Section):
         return {**self.model_dump(mode="json"), "where": self.where.named}
 
 
+def is_meant(name: str, value: str, wanted: Iterable[str]) -> bool:
+    """Whether a cell's `value` is among those `wanted`; a defence may be named without its parameters."""
+    return value in wanted or (name == "defence" and value.partition("(")[0] in wanted)
+
+
 def check_where(where: Mapping[str, Iterable[str]], known: Mapping[str, Iterable[str]]) -> None:
     """Raises MisplacedError where a value is that of no cell; `known` holds the values that cells have."""
     for name, values in where.items():
         of_cells = list(dict.fromkeys(known[name]))
         for value in values:
-            if value not in of_cells:
+            if not any(is_meant(name, one, [value]) for one in of_cells):
                 raise MisplacedError(f"no cell has {name} {value!r}: {did_you_mean(value, of_cells)}", name)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 
 from fer_audit.attacks.membership_attack import MembershipAttack
+from fer_audit.canary_section import Canaries
 from fer_audit.defence_section import DEFENCES
 from fer_audit.gate_section import METRICS, Metric
 from fer_audit.grid import NONE, Grid
@@ -96,6 +97,11 @@ def defences_schema() -> Schema:
         full = {"type": "object", "properties": parts, "required": ["name"], "additionalProperties": False}
         named += [{"const": name, "description": said}, full]
     return {"anyOf": [*_none("no defence"), *named]}
+
+
+def canaries_schema() -> Schema:
+    """The schema of the section `canaries` of a grid."""
+    return _section(Canaries)
 
 
 def summary(cls: type) -> str:

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from fer_audit.gate_section import METRICS, check_certainty, check_limit
+from fer_audit.gate_section import METRICS, check_certainty, check_limit, check_where, is_meant
 from fer_audit.grid import read_grid
 from fer_audit.plan import make_plan
+from fer_audit.section import MisplacedError
 from fer_audit.store import Store
 
 TINY = """
@@ -47,3 +48,12 @@ def test_gates_change_no_training(tmp_path):
         plans.append(make_plan(read_grid(tmp_path / f"{number}.yaml"), store))
     assert plans[0].trainings.keys() == plans[1].trainings.keys()
     assert plans[0].wanted() == plans[1].wanted()
+
+
+def test_a_defence_may_be_named_without_its_parameters():
+    known = {"defence": ["none", "dp-sgd(epsilon=8)"], "labels": ["symmetric(rate=0.3)"]}
+    check_where({"defence": ["dp-sgd", "dp-sgd(epsilon=8)"]}, known)
+    with pytest.raises(MisplacedError, match="no cell has labels 'symmetric'"):
+        check_where({"labels": ["symmetric"]}, known)
+    assert is_meant("defence", "dp-sgd(epsilon=8)", ["dp-sgd"])
+    assert not is_meant("defence", "dp-sgd(epsilon=8)", ["dp-sgd(epsilon=3)", "none"])

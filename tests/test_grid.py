@@ -70,6 +70,10 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         ),
         (SMALL + "defences: [label-smoothing, label-smoothing]\n", "defences names 'label-smoothing' twice"),
         (SMALL + "gates: [{metric: epsilon, max: 1}]\n", r"epsilon is measured only where the grid has dp-sgd"),
+        (
+            SMALL + "defences: [dp-sgd]\ngates: [{metric: accuracy, min: 0.5, where: {defence: dp-sg}}]\n",
+            r"no cell has defence 'dp-sg': did you mean 'dp-sgd'\?",
+        ),
         (SMALL + "canaries: true\n", r"canaries: expected parameters such as .* Received: True"),
         (
             SMALL + "gates: [{metric: canary_epsilon_lower_bound, max: 1}]\n",

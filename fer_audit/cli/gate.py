@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="--max and --min are about cells with this model, augmentation, defence, labels or seed, such as "
-        "labels=none (repeatable; of the same name one is enough)",
+        "labels=none or defence=dp-sgd (repeatable; of the same name one is enough)",
     )
     parser.add_argument("--junit", type=Path, metavar="FILE", help="also write gates and cells as JUnit XML")
     parser.add_argument(

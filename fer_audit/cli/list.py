@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fer_audit.plugins import Plugin
     from fer_audit.registry import Registry
 
+#: What a grid has beside plug-ins.
+_SECTIONS = ("measures", "defences", "canaries")
+
 #: Columns that further lines of what is too long for a line are set in by.
 _HANG = 4
 
@@ -25,7 +28,10 @@ _HANG = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `list`."""
     parser.add_argument(
-        "kind", nargs="?", metavar="KIND", help="models, augmentations, attacks, datasets, measures, defences, ..."
+        "kind",
+        nargs="?",
+        metavar="KIND",
+        help="models, augmentations, attacks, datasets, measures, defences, canaries, ...",
     )
     add_plugins(parser)
     parser.add_argument(
@@ -40,9 +46,9 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.plugins import KINDS, kinds_called
     from fer_audit.registry import Registry
 
-    if options.kind in ("measures", "defences"):
+    if options.kind in _SECTIONS:
         return _sections(options.kind, as_schema=options.schema)
-    kinds = list(KINDS) if options.kind is None else kinds_called(options.kind, besides=["measures", "defences"])
+    kinds = list(KINDS) if options.kind is None else kinds_called(options.kind, besides=_SECTIONS)
     registry = Registry.load(plugin_folders(options))
     registry.load_packages()
     if options.schema:
@@ -64,23 +70,26 @@ def _schema(registry: Registry, kinds: list[str]) -> int:
 
 
 def _sections(kind: str, *, as_schema: bool) -> int:
-    """The measures or the defences of a grid with their parameters, which are no plug-ins."""
+    """The measures, defences or canaries of a grid with their parameters, which are no plug-ins."""
     from rich.console import Console
 
+    from fer_audit.canary_section import Canaries
     from fer_audit.cli.schema import print_schema
     from fer_audit.defence_section import DEFENCES
-    from fer_audit.grid_schema import DRAFT, defences_schema, measures_schema
+    from fer_audit.grid_schema import DRAFT, canaries_schema, defences_schema, measures_schema
     from fer_audit.measures_section import MEASURES
     from fer_audit.registry import Registry
 
+    schemas = {"measures": measures_schema, "defences": defences_schema, "canaries": canaries_schema}
+    shown: Mapping[str, tuple[str, Mapping[str, type[BaseModel]]]] = {
+        "measures": ("measures, each `true` or with parameters under `measures:` of a grid", MEASURES),
+        "defences": ("defences, under `defences:` of a grid", DEFENCES),
+        "canaries": ("canaries, under `canaries:` of a grid", {"canaries": Canaries}),
+    }
     if as_schema:
-        schema = measures_schema() if kind == "measures" else defences_schema()
-        print_schema({"$schema": DRAFT, **schema}, Registry())
-    elif kind == "measures":
-        head = "measures, each `true` or with parameters under `measures:` of a grid"
-        _show_sections(head, MEASURES, Console(highlight=False))
+        print_schema({"$schema": DRAFT, **schemas[kind]()}, Registry())
     else:
-        _show_sections("defences, under `defences:` of a grid", DEFENCES, Console(highlight=False))
+        _show_sections(*shown[kind], Console(highlight=False))
     return 0
 
 

@@ -95,7 +95,7 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
         lines.append(
             f"corrupted test images will take {room / 1e9:.2g} GB of the store; `rows` of corruptions limits them"
         )
-    lines += [*_promises(plan), *_private_memory(plan, store)]
+    lines += [*_promises(plan), *_private_memory(plan, store), *_canaries(plan)]
     lines += [f"left out: {cell.id}, as {cell.reason}" for cell in plan.left_out]
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
@@ -137,6 +137,21 @@ def _private_memory(plan: Plan, store: Store) -> Iterator[str]:
             activation_output_bytes=cost["activation_output_bytes"],
         )
         yield f"{kept} at once (physical_batch), about {needed / 1e6:,.0f} MB in each worker"
+
+
+def _canaries(plan: Plan) -> Iterator[str]:
+    """How much the canaries could show of a promise."""
+    from fer_audit.metrics.canary_audit import most_that_can_be_shown
+
+    section, promised = plan.grid.canaries, [cell for cell in plan.cells if cell.guarantee]
+    if section is None:
+        return
+    delta = promised[0].guarantee.delta if promised and promised[0].guarantee else 0.0
+    most = most_that_can_be_shown(section.count, delta=delta, confidence=plan.confidence)
+    yield (
+        f"canaries: {section.count} {section.kind}, in one more training of each cell; so many can show a privacy loss "
+        f"of {most:.3g} at most, and refute no larger epsilon"
+    )
 
 
 def _of_person(guarantee: Guarantee) -> str:

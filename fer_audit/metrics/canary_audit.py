@@ -68,13 +68,19 @@ def one_run_audit(scores: Scores, included: Coins, *, delta: float, confidence: 
     best = int(np.argmax(bounds))
     return OneRunAudit(
         lower_bound=bounds[best],
-        cap=max(one_run_cap(r, len(scores), delta, each) for r in tried),
+        cap=most_that_can_be_shown(len(scores), delta=delta, confidence=confidence),
         guesses=guesses[best],
         correct=correct[best],
         auc=_auc(scores, included),
         confidence=confidence,
         method=f"one run (Steinke et al. 2023), best of {len(tried)} numbers of guesses (Bonferroni)",
     )
+
+
+def most_that_can_be_shown(canaries: int, *, delta: float, confidence: float) -> float:
+    """The largest bound that so many canaries could ever give: every guess of the best rung is right."""
+    tried = rungs(canaries)
+    return max(one_run_cap(rung, canaries, delta, 1 - (1 - confidence) / len(tried)) for rung in tried)
 
 
 def rungs(canaries: int) -> list[int]:

@@ -27,12 +27,12 @@ class Audited:
 
     @property
     def word(self) -> str:
-        """What became of the promise: refuted, holds, not testable, or nothing promised."""
+        """What became of the promise: refuted, not refuted, not testable, or nothing promised."""
         if self.audit.promised is None:
             return "nothing promised"
         if self.refuted:
             return "refuted"
-        return "holds" if self.could_refute else "not testable"
+        return "not refuted" if self.could_refute else "not testable"
 
     @property
     def by(self) -> str:

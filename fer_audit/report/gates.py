@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fer_audit.gate_section import METRICS
+from fer_audit.gate_section import METRICS, is_meant
 from fer_audit.report.audited import audited, refuted
 from fer_audit.report.finding import Tone, counted, named
 from fer_audit.report.gated import Gated, Source, gated, reader_of, sources
@@ -125,7 +125,7 @@ def exit_code(judged: Sequence[Judged], results: Results) -> int:
 def selects(gate: Gate, cell: Cell) -> bool:
     """Whether a gate is about that cell."""
     values = parts(cell)
-    return all(values.get(name) in wanted for name, wanted in gate.where.items())
+    return all(is_meant(name, values.get(name, ""), wanted) for name, wanted in gate.where.items())
 
 
 def parts(cell: Cell) -> dict[str, str]:
@@ -275,13 +275,21 @@ def _difference(gate: Gate, worst: JudgedCell | None) -> Entry:
 def verdict(judged: Sequence[Judged], results: Results) -> Verdict:
     """What became of all gates together; above them stands a promise of privacy that is refuted."""
     of_gates = _of_gates(judged, results)
-    found, held = refuted(results), sum(one.audit.promised is not None for one in audited(results))
+    found = refuted(results)
     if not found:
-        said = f" No audit refutes any of {counted(held, 'promise')} of privacy." if held else ""
-        return replace(of_gates, text=of_gates.text + said)
+        return replace(of_gates, text=of_gates.text + _unrefuted(results))
     title = f"Refutes {'a promise' if len(found) == 1 else f'{len(found)} promises'} of privacy"
     beside = f" Gates: {of_gates.title}." if judged else ""
     return Verdict(title, found[0].text + beside, "bad")
+
+
+def _unrefuted(results: Results) -> str:
+    """That no promise is refuted, and how many audits could have refuted one; empty where nothing is promised."""
+    held = [one for one in audited(results) if one.audit.promised is not None]
+    if not held:
+        return ""
+    able = sum(one.could_refute for one in held)
+    return f" No audit of a promise of privacy refutes it; {able} of {counted(len(held), 'audit')} could have."
 
 
 def _of_gates(judged: Sequence[Judged], results: Results) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from fer_audit.report.finding import counted
 from fer_audit.report.naming import several_seeds
 from fer_audit.report.numbers import UNKNOWN, loss
 from fer_audit.report.table import Column, Entry, Table, field, identified, without, words
@@ -74,7 +75,7 @@ def _row(of: str, one: Guarantee) -> tuple[Entry, ...]:
 def _person(one: Guarantee) -> Entry:
     if one.group is None:
         return Entry(UNKNOWN)
-    said = f"with up to {one.group.images:,} images"
+    said = f"with up to {counted(one.group.images, 'image')}"
     if one.group.epsilon is None:
         return Entry("no bound", note=f"{said}: nothing finite")
     return replace(field(one.group, "epsilon", loss), note=said)

@@ -57,7 +57,7 @@ def confidence(results: Results) -> str:
 
 def share(value: float) -> str:
     """A share in percent without zeros at its end, such as `1 %` or `0.1 %`."""
-    return f"{100 * value:.6g}{THIN}%"
+    return f"{100 * value:.4g}{THIN}%"
 
 
 def loss(epsilon: float) -> str:

@@ -34,7 +34,11 @@ def audits(results: Results) -> pd.DataFrame:
         (
             *(*identity(one.cell), "one run" if isinstance(one.audit, CanaryAudit) else "many runs"),
             *plugin(None if isinstance(one.audit, CanaryAudit) else one.audit.attack),
-            *(one.audit.unit, *(getattr(one.audit, name) for name in _BOUND), one.refuted),
+            *(
+                one.audit.unit,
+                *(getattr(one.audit, name) for name in _BOUND),
+                one.refuted if one.could_refute else None,
+            ),
             None if isinstance(one.audit, CanaryAudit) else one.audit.decisions,
         )
         for one in audited(results)
@@ -45,7 +49,12 @@ def audits(results: Results) -> pd.DataFrame:
 def canaries(results: Results) -> pd.DataFrame:
     """Canaries of one training: a row per cell that has them."""
     rows = (
-        (*identity(cell), *(getattr(one, name) for name in _CANARIES), *ends(one.auc), one.broken)
+        (
+            *identity(cell),
+            *(getattr(one, name) for name in _CANARIES),
+            *ends(one.auc),
+            one.broken if one.promised is not None else None,
+        )
         for cell in results.cells
         if (one := cell.canaries)
     )

@@ -13,7 +13,7 @@ from fer_audit.results import CanaryAudit, Results
 _OF_CANARIES = ("Guesses", "Correct", "AUC", "File")
 _COLUMNS = (
     Column("Cell", numeric=False),
-    Column("The promise", "holds where no bound lies above it, which is no proof of it", numeric=False),
+    Column("The promise", "refuted where a bound lies above it; that none does is no proof of it", numeric=False),
     Column("Audit", "what the bound comes from", numeric=False),
     Column("Epsilon \u2265", "lower bound on the privacy loss; the cap is the most that so few decisions could show"),
     Column("Epsilon \u2264", "promised of the very trainings that were audited, for the same unit"),

@@ -131,7 +131,7 @@ def _audit(name: str, audit: CanaryAudit | ManyRunAudit | None) -> Row:
         f"{name}_epsilon_lower_bound": audit.lower_bound if audit else None,
         f"{name}_epsilon_cap": audit.cap if audit else None,
         f"{name}_epsilon_promised": audit.promised if audit else None,
-        f"{name}_promise_refuted": audit.broken if audit else None,
+        f"{name}_promise_refuted": audit.broken if audit and audit.promised is not None else None,
     }
 
 

@@ -75,7 +75,8 @@ class GhostGradients(ClippedGradients):
         watched = [use.watched for use in record.uses]
         upstream = tape.gradient(losses, watched, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = [use.gradients(found) for use, found in zip(record.uses, upstream, strict=True)]
-        norms = tf.sqrt(tf.add_n([each.squared_norms() for each in gradients]))
+        squared = tf.add_n([each.squared_norms() for each in gradients])
+        norms = tf.sqrt(tf.maximum(squared, 0.0))  # where products cancel out, rounding may leave less than nothing
         shares = clip_norm / tf.maximum(norms, clip_norm)
         sums = {
             id(use.weight): tf.reshape(each.weighted_sum(shares), [-1])

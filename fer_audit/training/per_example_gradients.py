@@ -13,6 +13,7 @@ from fer_audit.errors import PluginError
 from fer_audit.training.clipped_gradients import ClippedGradients
 from fer_audit.training.flat_weights import FlatWeights
 from fer_audit.training.gaussian_sum import gaussian_sum_query
+from fer_audit.training.trimmed_convolution import TrimmedDepthwiseConv2D
 
 
 class PerExampleGradients(ClippedGradients):
@@ -24,6 +25,7 @@ class PerExampleGradients(ClippedGradients):
         """For `network`, which computes with `weights`."""
         self._network = network
         self._weights = weights
+        self._copied = _depthwise_kernels(network)
         self._seeds = [generator.state for layer in network._flatten_layers() for generator in layer._seed_generators]
 
     def clipped_sum(self, images: Any, labels: Any, present: Any, clip_norm: Any) -> tuple[Any, Any, Any]:
@@ -33,10 +35,16 @@ class PerExampleGradients(ClippedGradients):
         pieces = self._weights.pieces()
 
         def clipped(example: Any) -> Any:
-            gradient, loss, logits = self._gradient(pieces, *example)
+            image, label, seeds, own = example
+            mine = [own.get(place, piece) for place, piece in enumerate(pieces)]
+            gradient, loss, logits = self._gradient(mine, image, label, seeds)
             return query.preprocess_record(parameters, gradient), loss, logits
 
-        examples = images, labels, [self._own_seeds(seed, tf.shape(images)[0]) for seed in self._seeds]
+        count = tf.shape(images)[0]
+        seeds = [self._own_seeds(seed, count) for seed in self._seeds]
+        # With a depthwise kernel that examples share, the map would be a loop.
+        own = {place: tf.repeat(pieces[place][None], count, axis=0) for place in self._copied}
+        examples = images, labels, seeds, own
         with _no_advice():
             records, losses, logits = tf.vectorized_map(clipped, examples, warn=False)
         return tf.linalg.matvec(records, present, transpose_a=True), losses * present, logits
@@ -76,6 +84,21 @@ class PerExampleGradients(ClippedGradients):
         # Not `now` itself, from which a layer draws too.
         now = tf.random.experimental.stateless_fold_in(now, 1)
         return tf.random.stateless_uniform([examples, 2], now, minval=None, maxval=None, dtype=now.dtype)
+
+
+def _depthwise_kernels(network: keras.Model) -> list[int]:
+    """Places of depthwise kernels among the trained weights."""
+    layers = network._flatten_layers()
+    kernels = {id(getattr(layer, _KERNELS[type(layer)])) for layer in layers if type(layer) in _KERNELS}
+    return [place for place, weight in enumerate(network.trainable_variables) if id(weight) in kernels]
+
+
+#: Where layers have their depthwise kernel.
+_KERNELS = {
+    keras.layers.DepthwiseConv2D: "kernel",
+    TrimmedDepthwiseConv2D: "kernel",
+    keras.layers.SeparableConv2D: "depthwise_kernel",
+}
 
 
 @contextlib.contextmanager

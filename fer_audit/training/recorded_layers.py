@@ -99,19 +99,28 @@ def recordable(network: keras.Model) -> list[Any]:
 
 def _obstacle(layer: Any) -> str | None:
     """Why `layer` can't be recorded."""
+    if any(None in inputs.shape[1:] for node in layer._inbound_nodes for inputs in node.input_tensors):
+        return "is called on maps of unknown size"
+    if _normalises_elsewhere(layer):
+        return "normalises over other axes than the last"
     if type(layer) not in _RECORDED:
         return "is none of " + ", ".join(kind.__name__ for kind in _NAMED)
     if layer.compute_dtype != "float32":
         return f"computes in {layer.compute_dtype}"
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return "has its channels first"
-    if len(set(getattr(layer, "dilation_rate", ()))) > 1 and not isinstance(layer, keras.layers.Conv2D):
-        return "is dilated by different steps down and across"
-    if getattr(layer, "groups", 1) > 1 and isinstance(layer, keras.layers.Conv2D) and not grouped_gradients_work():
-        return "convolves in groups, of which TensorFlow has no gradients here"
-    if type(layer) is keras.layers.LayerNormalization and (layer.axis not in (-1, [-1]) or layer.rms_scaling):
-        return "normalises over other axes than the last"
-    return None
+    if isinstance(layer, keras.layers.Conv2D):
+        unable = layer.groups > 1 and not grouped_gradients_work()
+        return "convolves in groups, of which TensorFlow has no gradients here" if unable else None
+    uneven = len(set(getattr(layer, "dilation_rate", ()))) > 1
+    return "is dilated by different steps down and across" if uneven else None
+
+
+def _normalises_elsewhere(layer: Any) -> bool:
+    if type(layer) is keras.layers.LayerNormalization:
+        return bool(layer.axis not in (-1, [-1]) or layer.rms_scaling)
+    # One that could have been fused was.
+    return type(layer) is keras.layers.GroupNormalization and layer.compute_dtype == "float32"
 
 
 def _dense(layer: Any, call: Any, record: Record, inputs: Any, **options: Any) -> Any:

@@ -166,7 +166,7 @@ def test_promises_have_their_section_words_and_tables(private, make_folder):
     assert '<section id="promises">' in text
     assert '<a href="#promises">' in text
     assert "<dt>canary</dt>" in text
-    assert "No audit refutes any of" in text
+    assert "No audit of a promise of privacy refutes it" in text
     assert private.left_out[0].reason in text
     assert "is more than all private training has" in text
 

@@ -53,7 +53,7 @@ def test_refuted_promises_come_first_and_in_red(broken_promise):
     first, *others = column(table, "The promise")
     assert (first.text, first.tone) == ("refuted", "bad")
     assert {(entry.text, entry.tone) for entry in others} == {
-        ("holds", "good"),
+        ("not refuted", "good"),
         ("not testable", "open"),
         ("nothing promised", ""),
     }

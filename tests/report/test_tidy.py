@@ -87,7 +87,7 @@ def test_promises_and_bounds_are_columns_and_empty_where_there_are_none(private,
         assert row["defence"] == cell.defence
         assert row["epsilon"] == ("" if kept is None else str(kept.epsilon))
         assert row["canary_epsilon_lower_bound"] == str(cell.canaries.lower_bound)
-        assert row["canary_promise_refuted"] == "False"
+        assert row["canary_promise_refuted"] == ("" if kept is None else "False")
         assert row["many_run_epsilon_cap"] == ("" if kept is None else "3.1")
         group = kept and kept.group.epsilon
         assert row["group_epsilon"] == ("" if group is None else str(group))

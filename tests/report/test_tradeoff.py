@@ -370,7 +370,7 @@ def test_a_single_or_unsound_private_cell_makes_no_line(private):
 
 def test_the_reading_says_which_side_of_the_line_leaks_less(private, few):
     text = reading(private)
-    assert "a cell to its left leaks less than private training of that accuracy, one to its right more" in text
+    assert "a cell to its left leaks less at that accuracy, one to its right more" in text
     assert "The line joins" not in reading(few)
 
 

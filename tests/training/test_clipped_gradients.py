@@ -223,6 +223,7 @@ REFUSED = {
     "used elsewhere": (borrowing, "weight '.*kernel' is used outside the layer that owns it"),
     "with a loss": (lambda: [Penalising()], "a layer adds a loss of its own"),
     "over other axes": (lambda: [layers.LayerNormalization(axis=[1, 2], name="n")], "layer 'n' .* over other axes"),
+    "over groups of rows": (lambda: [layers.GroupNormalization(2, axis=1, name="n")], "layer 'n' .* over other axes"),
     "in half precision": (lambda: [layers.Dense(4, dtype="mixed_bfloat16", name="h")], "layer 'h' .* in bfloat16"),
 }
 

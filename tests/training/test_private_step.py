@@ -19,6 +19,8 @@ from fer_audit.training.recorded_layers import NotRecordedError
 
 SIZE, CLASSES, ROWS = 10, 3, 8
 WAYS = ["ghost", "per-example"]
+#: Weights of the first kernel of `Small`; 0.2 w is the gradient of their penalty, and the others have none.
+PENALISED = 3 * 3 * 3 * 8
 #: Longer than any gradient here, and short enough for float32 to hold it times its square.
 UNCLIPPED = 1e6
 
@@ -194,11 +196,21 @@ def test_an_empty_batch_is_a_step_of_noise_alone():
     program.reset(3, images)
     before = vector(program)
     assert program.private_step(images[:0], labels[:0], 1, 1.0, mechanism(1.0, 0.0)) == (0.0, 0)
-    kernel = 8 * 3 * 9  # first of the weights, and the one with a penalty, whose gradient is 0.2 w
-    np.testing.assert_allclose(vector(program)[:kernel], 0.8 * before[:kernel], rtol=1e-5)
-    np.testing.assert_array_equal(vector(program)[kernel:], before[kernel:])
+    np.testing.assert_allclose(vector(program)[:PENALISED], 0.8 * before[:PENALISED], rtol=1e-5)
+    np.testing.assert_array_equal(vector(program)[PENALISED:], before[PENALISED:])
     program.private_step(images[:0], labels[:0], 1, 1.0, mechanism(1.0, 1.0))
-    assert np.all(vector(program)[kernel:] != before[kernel:])
+    assert np.all(vector(program)[PENALISED:] != before[PENALISED:])
+
+
+def test_the_sum_is_divided_by_the_nominal_batch_size():
+    def moved(batch_size):
+        program = program_for(momentum=0.0, batch_size=batch_size)
+        program.reset(3, rows()[0])
+        before = vector(program)
+        program.private_step(*rows(5), 1, 1.0, mechanism())
+        return (vector(program) - before)[PENALISED:]
+
+    np.testing.assert_allclose(moved(4), 4 * moved(16), rtol=1e-3, atol=1e-5)
 
 
 CLIP, MULTIPLIER, DRAWS = 2.0, 1.5, 60
@@ -215,7 +227,7 @@ def noise():
         program.private_step(images, labels, number + 1, 1.0, mechanism(CLIP, MULTIPLIER))
         found.append((before - vector(program)) * ROWS)
         before = vector(program)
-    return np.array(found, np.float64)[:, 8 * 3 * 9 :]
+    return np.array(found, np.float64)[:, PENALISED:]
 
 
 def test_noise_has_the_deviation_of_clip_times_multiplier(noise):
@@ -266,7 +278,7 @@ def test_noise_differs_between_seeds():
         program.reset(seed, rows()[0])
         before = vector(program)
         program.private_step(*rows(0), 1, 1.0, mechanism(1.0, 100.0))
-        return (vector(program) - before)[8 * 3 * 9 :]
+        return (vector(program) - before)[PENALISED:]
 
     found = [moved(seed) for seed in range(3)]
     most = norm.ppf(1 - 5e-7 / 3) / np.sqrt(len(found[0]))

@@ -29,9 +29,8 @@ def _drawn(results: Results, found: Sequence[Point]) -> Iterator[str]:
     )
     if lines_of(found):
         yield (
-            "The line joins private training of one model, with the same labels and seed, over the epsilons of its "
-            "utility models: a cell to its left leaks less than private training of that accuracy, one to its right "
-            "more. So say the attacks that were run; what private training promises holds against all others too."
+            "The line joins private training of a model over its epsilons: a cell to its left leaks less at that "
+            "accuracy, one to its right more, to the attacks that were run."
         )
     if not all(point.sound for point in found):
         yield "Pale cells failed, or their attacks can't be trusted; they are never on the front."
