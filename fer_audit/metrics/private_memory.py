@@ -22,9 +22,9 @@ def private_step_bytes(
     """Bytes of what a step keeps for the `physical_batch` rows of a chunk, and of its sums of gradients.
 
     A row keeps its activations (`Cost.activation_output_bytes`, for one image), and where gradients are made one by
-    one, a gradient as large as all weights together. It is an estimate: what kernels need inside is not counted, nor
-    that memory is freed and used again. The benchmark of private steps sets it against the measured peak.
+    one, twice as much as all weights together: its gradient, and the same clipped. It is an estimate: what kernels need
+    inside is not counted, nor that memory is freed and used again. The benchmark of private steps sets it against the measured peak.
     """
     gradient = _BYTES * params_trainable
-    row = activation_output_bytes + (gradient if clipping == "per-example" else 0)
+    row = activation_output_bytes + (2 * gradient if clipping == "per-example" else 0)
     return physical_batch * row + _VECTORS * gradient
