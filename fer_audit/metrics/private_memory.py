@@ -23,7 +23,8 @@ def private_step_bytes(
 
     A row keeps its activations (`Cost.activation_output_bytes`, for one image), and where gradients are made one by
     one, twice as much as all weights together: its gradient, and the same clipped. It is an estimate: what kernels need
-    inside is not counted, nor that memory is freed and used again. The benchmark of private steps sets it against the measured peak.
+    inside is not counted, nor that memory is freed and used again. The benchmark of private steps sets it against the
+    measured peak.
     """
     gradient = _BYTES * params_trainable
     row = activation_output_bytes + (2 * gradient if clipping == "per-example" else 0)
