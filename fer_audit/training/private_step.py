@@ -37,9 +37,10 @@ class DpSgdStep:
 
     The noise is a function of the training's seed, so that a training can be repeated. Whoever knows the seed can take
     the noise off: for a model that is published, or shown to anyone whom the guarantee is to hold against, the seed
-    must be drawn at random and thrown away. Nor are floating-point samples those of a Gaussian to the last bit, which
-    an attacker may use (Mironov 2012, "On Significance of the Least Significant Bits for Differential Privacy"). This
-    is for research that can be reproduced.
+    must be drawn at random and thrown away. Trainings with equal seeds draw equal noise, so that their guarantees are
+    each one's own and don't compose. Nor are floating-point samples those of a Gaussian to the last bit, which an
+    attacker may use (Mironov 2012, "On Significance of the Least Significant Bits for Differential Privacy"). This is
+    for research that can be reproduced.
     """
 
     def __init__(

@@ -21,6 +21,11 @@ CLASSES, ROWS = 3, 4
 layers = keras.layers
 
 
+@pytest.fixture(autouse=True)
+def _initial_weights_are_the_same_each_time():
+    keras.utils.set_random_seed(0)
+
+
 def network_of(*between, size=6, channels=4):
     """`between` on maps of `channels`, each pixel of which then has weights of its own."""
     inputs = keras.Input((size, size, channels))

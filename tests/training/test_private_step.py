@@ -103,8 +103,8 @@ def train(program, seed=3, steps=4, how=None, batch=None):
 
 @pytest.fixture(scope="module", params=WAYS)
 def step(request):
-    """A step alone on a network with weights from a seed, whose sums can be read; physically 8 rows at once."""
-    program = program_for(clipping=request.param)
+    """A step alone, whose sums can be read; chunks of up to 20 rows are filled up to multiples of 3."""
+    program = program_for(clipping=request.param, physical_batch=20)
     program.reset(1, rows()[0])
     weights = FlatWeights(program.network)
     weights.gather()
