@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any, cast
@@ -18,8 +18,6 @@ import numpy.typing as npt
 
 from fer_audit.attacks.label_attack import Corruption, LabelAttack, LabelContext
 from fer_audit.attacks.membership_attack import MembershipAttack
-from fer_audit.augmentations.augmentation import Augmentation
-from fer_audit.augmentations.row_mixing import mixes_rows
 from fer_audit.canary_section import Canaries
 from fer_audit.cell_choice import Combination, cell_id, chosen
 from fer_audit.data.cached import keep_cached, load_through
@@ -29,14 +27,11 @@ from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.splits import membership_matrix
 from fer_audit.errors import GridError
 from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
-from fer_audit.measures_section import Measures
-from fer_audit.models.model import Model
-from fer_audit.outside_code import outside_code
-from fer_audit.plugins import Plugin, content_key
+from fer_audit.grid_plugins import GridPlugins
+from fer_audit.measure_specs import images_of, measure_specs
 from fer_audit.registry import Registry
 from fer_audit.resolved_defence import Recipe, guarantee_of, recipe_of, trained_with
 from fer_audit.results import Guarantee, LeftOut, SourceFile
-from fer_audit.sources import module_digest, package_digest
 from fer_audit.specs import (
     MeasureSpec,
     PluginIdentity,
@@ -58,12 +53,6 @@ _CANARIES = 1_000_000
 
 #: That no bound on a privacy loss lies above the truth by chance.
 _CONFIDENCE = 0.95
-
-#: How many times as long a step of private training takes, roughly.
-_PRIVATE_COST = 3
-
-#: Images that a network answers for in the time in which it learns from one: no gradients, no update.
-_ASKED_PER_TRAINED = 3
 
 
 @dataclass(frozen=True)
@@ -186,7 +175,7 @@ def make_plan(file: GridFile, store: Store, cells: Sequence[str] = ()) -> Plan:
     grid = file.grid
     combinations = chosen(grid, cells)
     registry = Registry.load(file.plugin_folders)
-    plugins = _Plugins(registry)
+    plugins = GridPlugins(registry)
     dataset = cast("Dataset", plugins.create("dataset", grid.dataset))
     plugins.check_all(grid)
     attacks = [cast("MembershipAttack", plugins.create("membership-attack", ref)) for ref in grid.attacks.membership]
@@ -219,69 +208,7 @@ def _look_up(plan: Plan, store: Store) -> None:
         plan.trainings[key] = replace(training, fitted=fitted, measured=measured)
 
 
-class _Plugins:
-    """The plug-ins of a grid; the source of each is read once."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self._identities: dict[tuple[str, str], PluginIdentity] = {}
-        self._mixing: dict[tuple[str, int], bool] = {}
-
-    def create(self, kind: str, ref: PluginRef) -> Plugin:
-        return self.registry.create(kind, ref.name, ref.params)
-
-    def identity(self, kind: str, ref: PluginRef) -> PluginIdentity:
-        known = (kind, ref.label)
-        if known not in self._identities:
-            self._identities[known] = PluginIdentity(**self.create(kind, ref).identity())
-        return self._identities[known]
-
-    def code(self, file: GridFile) -> list[SourceFile]:
-        """Every file outside fer-audit that a run of the grid imports."""
-        folders = zip(file.plugin_folders, file.grid.plugins, strict=True)
-        named = {folder.resolve(): name for folder, name in folders}
-        return outside_code(
-            self.registry, [self.registry.get(kind, name) for kind, name in named_plugins(file.grid)], named
-        )
-
-    def mixes(self, ref: PluginRef, image_size: int, classes: int, batch_size: int) -> bool:
-        """Whether an augmentation lets rows of a batch change each other."""
-        known = (ref.label, batch_size)
-        if known not in self._mixing:
-            augmentation = cast("Augmentation", self.create("augmentation", ref))
-            sizes = {"image_size": image_size, "classes": classes, "batch_size": batch_size}
-            self._mixing[known] = mixes_rows(augmentation, **sizes)
-        return self._mixing[known]
-
-    def check_all(self, grid: Grid) -> None:
-        """Makes every plug-in that the grid names, so that an error comes before any work."""
-        for ref in grid.models:
-            model = cast("Model", self.create("model", ref))
-            if grid.training.image_size < model.minimum_size:
-                raise GridError(
-                    f"model {model.name!r} needs images of at least {model.minimum_size} px, received "
-                    f"training.image_size: {grid.training.image_size}"
-                )
-        for ref in itertools.chain.from_iterable(grid.augmentations):
-            self.create("augmentation", ref)
-        for ref in grid.attacks.labels:
-            if ref.name != NONE:
-                self.create("label-attack", ref)
-
-
-def named_plugins(grid: Grid) -> list[tuple[str, str]]:
-    """Kind and name of every plug-in that a grid names."""
-    refs = (
-        ("dataset", (grid.dataset,)),
-        ("model", grid.models),
-        ("augmentation", tuple(itertools.chain.from_iterable(grid.augmentations))),
-        ("label-attack", tuple(ref for ref in grid.attacks.labels if ref.name != NONE)),
-        ("membership-attack", grid.attacks.membership),
-    )
-    return [(kind, ref.name) for kind, named in refs for ref in named]
-
-
-def _add_cells(plan: Plan, plugins: _Plugins, store: Store, combinations: Sequence[Combination]) -> None:
+def _add_cells(plan: Plan, plugins: GridPlugins, store: Store, combinations: Sequence[Combination]) -> None:
     grid, data = plan.grid, plan.data
     shared = _Shared(plan, store)
     combinations = _possible(plan, plugins, combinations)
@@ -297,19 +224,15 @@ def _add_cells(plan: Plan, plugins: _Plugins, store: Store, combinations: Sequen
                 plan.cells.append(shared.cell(line, labels, keep))
 
 
-def _possible(plan: Plan, plugins: _Plugins, combinations: Sequence[Combination]) -> list[Combination]:
+def _possible(plan: Plan, plugins: GridPlugins, combinations: Sequence[Combination]) -> list[Combination]:
     """The combinations that can be, the others noted as left out; raises GridError where none can be."""
-    possible, image_size = list[Combination](), plan.grid.training.image_size
-    mixing = {
-        ref.label
-        for _, _, _, chain, defence in combinations
-        for ref in (chain if recipe_of(defence, plan.grid.training).private else ())
-        if plugins.mixes(ref, image_size, len(plan.data.classes), recipe_of(defence, plan.grid.training).batch_size)
-    }
+    possible = list[Combination]()
     for combination in combinations:
         *_, chain, defence = combination
-        mixed = [ref.label for ref in chain if ref.label in mixing]
-        if mixed and recipe_of(defence, plan.grid.training).private:
+        recipe = recipe_of(defence, plan.grid.training)
+        sizes = plan.grid.training.image_size, len(plan.data.classes), recipe.batch_size
+        mixed = [ref.label for ref in chain if recipe.private and plugins.mixes(ref, *sizes)]
+        if mixed:
             reason = (
                 f"{mixed[0]} mixes rows, so that an image is in several clipped gradients, which the accounting of "
                 f"{defence.name} does not cover"
@@ -326,7 +249,7 @@ def _possible(plan: Plan, plugins: _Plugins, combinations: Sequence[Combination]
     return possible
 
 
-def _given_labels(plan: Plan, plugins: _Plugins, ref: PluginRef, seed: int) -> Labels:
+def _given_labels(plan: Plan, plugins: GridPlugins, ref: PluginRef, seed: int) -> Labels:
     data = plan.data
     true = np.asarray(data.pool.labels)
     if ref.name == NONE:
@@ -375,7 +298,7 @@ class _Shared:
         self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
-        self._with_canaries: dict[tuple[int, str], tuple[Planted, str]] = {}
+        self._with_canaries: dict[tuple[int, str], tuple[Planted, str, npt.NDArray[np.uint8]]] = {}
 
     def cell(self, line: Line, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
         """The planned cell, its trainings added to the plan."""
@@ -385,7 +308,7 @@ class _Shared:
         title, pool = " · ".join(parts), self._plan.data.pool
         everything = np.arange(len(pool))
         learnt = self._learnt(labels.given, everything)
-        guarantee = self._guarantee(line.defence, len(pool), self._most_images)
+        guarantee = self._guarantee(line.defence.label, len(pool), self._most_images)
         spec = self._spec(line, learnt, guarantee, number=0, follow_test=True)
         wanted: Any = {"follow_pool": self._follows(labels), "measures": self._measures(line.model.label)}
         utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), **wanted)
@@ -394,7 +317,7 @@ class _Shared:
         halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
         for number, rows in enumerate(halves, 1):
             # Halves differ by a few rows where people stay whole; what is promised is counted for the largest.
-            of_halves = self._guarantee(line.defence, max(map(len, halves)), self._most_images)
+            of_halves = self._guarantee(line.defence.label, max(map(len, halves)), self._most_images)
             # Seeds are shared by cells on purpose: differences between cells are then paired.
             spec = self._spec(line, self._learnt(labels.given, rows), of_halves, number=number, follow_test=False)
             label = f"{title} · reference {number}/{len(halves)}"
@@ -414,29 +337,29 @@ class _Shared:
         section = self._plan.grid.canaries
         if section is None:
             return None
-        planted, address = self._planted(line.seed, labels)
+        planted, address, images = self._planted(line.seed, labels)
         # The mechanism that is put to the test is that of the utility model, to the number of steps and the noise. But
         # where rows are shuffled each has a place in each epoch, and coins may fall for all canaries.
         private = self._recipe(line.defence.label).private
         shuffled = private is not None and private.sampling == "shuffle"
         public_rows = planted.most_rows if shuffled else len(self._plan.data.pool)
         group = section.repeats if section.repeats > 1 else None
-        guarantee = self._guarantee(line.defence, public_rows, group)
+        guarantee = self._guarantee(line.defence.label, public_rows, group)
         pool, rows = planted.data.pool, planted.rows
         people = rows if pool.units is None else pool.units[rows]
-        learnt = _Learnt(rows, planted.labels[rows], array_digest(pool.image_digests()[rows]), people, address)
+        learnt = _Learnt(rows, planted.labels[rows], array_digest(images[rows]), people, address)
         spec = self._spec(line, learnt, guarantee, number=_CANARIES, follow_test=False)
-        asked = array_digest(pool.image_digests())
-        key = self._add(spec, f"{title} · canaries", len(rows), queries=("identity",), pool=asked)
+        key = self._add(spec, f"{title} · canaries", len(rows), queries=("identity",), pool=array_digest(images))
         return PlannedCanaries(key, planted, guarantee)
 
-    def _planted(self, seed: int, labels: Labels) -> tuple[Planted, str]:
-        """The canaries of a seed and of given labels, and the address of the dataset with them."""
+    def _planted(self, seed: int, labels: Labels) -> tuple[Planted, str, npt.NDArray[np.uint8]]:
+        """The canaries of a seed and of given labels, the address of the dataset with them, and digests of its pool."""
         known = (seed, array_digest(labels.given))
         if known not in self._with_canaries:
             section = cast("Canaries", self._plan.grid.canaries)
             planted = plant(self._plan.data, labels.given, section, seed)
-            self._with_canaries[known] = planted, keep_cached(self._store, planted.data)
+            address, images = keep_cached(self._store, planted.data), planted.data.pool.image_digests()
+            self._with_canaries[known] = planted, address, images
         return self._with_canaries[known]
 
     def _learnt(self, given: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> _Learnt:
@@ -449,19 +372,16 @@ class _Shared:
         ref = next(ref for ref in self._plan.grid.defences if ref.label == defence)
         return recipe_of(ref, self._plan.grid.training)
 
-    def _guarantee(self, defence: PluginRef, rows: int, group: int | None) -> Guarantee | None:
+    @functools.cache  # noqa: B019 - lives as long as the plan is made
+    def _guarantee(self, defence: str, rows: int, group: int | None) -> Guarantee | None:
         """What training on `rows` rows promises an image, and `group` images together."""
-        return self._promised(defence.label, rows, group)
+        return guarantee_of(self._recipe(defence), rows, group)
 
     @functools.cached_property
     def _most_images(self) -> int | None:
         """Images of the person with most, where people are known."""
         units = self._plan.data.pool.units
         return None if units is None else int(np.unique(units, return_counts=True)[1].max())
-
-    @functools.cache  # noqa: B019 - lives as long as the plan is made
-    def _promised(self, defence: str, rows: int, group: int | None) -> Guarantee | None:
-        return guarantee_of(self._recipe(defence), rows, group)
 
     def _spec(
         self, line: Line, learnt: _Learnt, guarantee: Guarantee | None, *, number: int, follow_test: bool
@@ -550,79 +470,6 @@ class _Shared:
         return key
 
 
-def measure_specs(measures: Measures, data: FaceData, model: str) -> tuple[MeasureSpec, ...]:
-    """What a worker is asked to measure on the weights of every utility model of `model`, a label of the grid."""
-    specs = []
-    how = module_digest("fer_audit.training.measures")
-    robustness, explain = (
-        content_key([how, package_digest(f"fer_audit.{name}")]) for name in ("robustness", "explain")
-    )
-    if measures.corruptions is not None:
-        shared = measures.corruptions.model_dump(mode="json", include={"severities", "rows", "seed"})
-        # Each kind apart, so that one more is all that a changed grid measures.
-        each = ({"corruption": kind, **shared} for kind in measures.corruptions.kinds)
-        specs += [MeasureSpec(kind="corruption", params=params, source=robustness) for params in each]
-    if measures.adversarial is not None:
-        params = measures.adversarial.model_dump(mode="json")
-        specs.append(MeasureSpec(kind="adversarial", params=params, source=robustness))
-    if measures.batch_invariance is not None:
-        params = measures.batch_invariance.model_dump(mode="json")
-        specs.append(MeasureSpec(kind="batch-invariance", params=params, source=robustness))
-    if measures.explanations is not None:
-        # The key of a training holds the test images, but not where their expressive regions are.
-        masks = None if data.test.masks is None else array_digest(np.asarray(data.test.masks))
-        layer = measures.explanations.layer
-        layer = layer.get(model) if isinstance(layer, dict) else layer
-        params = {**measures.explanations.model_dump(mode="json"), "layer": layer, "masks": masks}
-        specs.append(MeasureSpec(kind="explanation", params=params, source=explain))
-    return tuple(specs)
-
-
-def images_of(measure: MeasureSpec, test_rows: int) -> int:
-    """Images that a network answers for, roughly, where a test split of `test_rows` rows is measured on."""
-    params = measure.params
-    rows = int(min(params["rows"] or test_rows, test_rows))
-    if measure.kind == "corruption":
-        return rows * len(params["severities"])
-    if measure.kind == "adversarial":  # with gradients
-        return rows * len(params["epsilons"]) * (1 + int(params["steps"])) * _ASKED_PER_TRAINED
-    if measure.kind == "explanation":  # insertion and deletion by heat and by chance, and the maps
-        return rows * (4 * int(params["steps"]) + 4)
-    return 8 * rows  # in batches twice, and one by one, which costs more
-
-
 def _derived_seed(seed: int, number: int) -> int:
     """A seed for training `number` of a cell (0 is the utility model), far from those of its neighbours."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-def seconds_left(trainings: Iterable[Training], rates: dict[str, Rate], workers: int) -> float:
-    """Estimated wall time (s) of `trainings` on `workers` processes, at the rates measured for their programs."""
-    busy = 0.0
-    started: set[str] = set()
-    for training in trainings:
-        rate = rates.get(training.spec.program.key, Rate.guess(training.spec.program))
-        busy += training.images / rate.images_per_second + rate.overhead_seconds
-        if training.fitted:
-            # The time of a whole training, from which rates are measured, holds that of its answers already.
-            busy += training.asked / (_ASKED_PER_TRAINED * rate.images_per_second)
-        busy += training.measured / (_ASKED_PER_TRAINED * rate.images_per_second)
-        if training.spec.program.key not in started:
-            started.add(training.spec.program.key)
-            busy += rate.start_seconds * workers
-    return busy / workers
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How fast a worker trains a program: measured in this store, or guessed where nothing was measured yet."""
-
-    images_per_second: float
-    start_seconds: float = 10.0
-    overhead_seconds: float = 0.5
-
-    @classmethod
-    def guess(cls, program: ProgramSpec) -> Rate:
-        """A small network at 48 px steps through about 300 images/s on one core; the area scales it."""
-        area = program.input_shape[0] * program.input_shape[1]
-        return cls(images_per_second=300 * 48 * 48 / area / (_PRIVATE_COST if program.private else 1))

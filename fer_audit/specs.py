@@ -24,6 +24,10 @@ MEASURES_SCHEMA = 1
 COUNTING_SCHEMA = 2
 
 
+#: Images that a network answers for in the time in which it learns from one: no gradients, no update.
+ASKED_PER_TRAINED = 3
+
+
 class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -10,10 +10,11 @@ import yaml
 
 from fer_audit.errors import FerAuditError, GridError, PluginError, SignalsError
 from fer_audit.grid import read_grid
-from fer_audit.plan import Rate, make_plan, seconds_left
+from fer_audit.plan import make_plan
 from fer_audit.runner.privacy import attack_entries
 from fer_audit.specs import PluginIdentity, PrivateStep, ProgramSpec, SmoothedLabels, TrainingSpec
 from fer_audit.store import Store
+from fer_audit.time_left import Rate, seconds_left
 
 BASE = {
     "dataset": {"name": "toy"},

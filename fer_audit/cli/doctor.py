@@ -172,7 +172,7 @@ def _plugin_packages() -> Iterator[Check]:
 def _grid(path: Path) -> Iterator[Check]:
     from fer_audit.data.listed import ListedDataset
     from fer_audit.grid import read_grid
-    from fer_audit.plan import named_plugins
+    from fer_audit.grid_plugins import named_plugins
     from fer_audit.registry import Registry
 
     try:

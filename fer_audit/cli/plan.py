@@ -70,8 +70,8 @@ def show_cells(plan: Plan, console: Console) -> None:
 
 def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     """What is to be done, and how long it will take."""
-    from fer_audit.plan import seconds_left
     from fer_audit.runner.rates import Rates
+    from fer_audit.time_left import seconds_left
     from fer_audit.timespan import duration
 
     data, missing = plan.data, plan.missing

@@ -99,9 +99,8 @@ def page_html(
     compared = differences(results, pointers)
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
     told = _told(results, live)
-    undone = [(name, cell) for name, cell in _undone(results) if live is None or cell.status == "failed"]
-    alone = unmatched(results)
-    waiting = live is not None and not refuted(results) and any(cell.status == "missing" for cell in results.cells)
+    undone = _undone(results, live)
+    alone, waiting = unmatched(results), _waits(results, live)
     return template("page.html.j2").render(
         results=results,
         run=run,
@@ -202,10 +201,15 @@ def _told(results: Results, live: Live | None) -> list[Finding]:
     return findings(results.model_copy(update={"cells": reached})) if reached else []
 
 
-def _undone(results: Results) -> list[tuple[str, Cell]]:
-    """Cells that failed, and after them those that are missing."""
-    seeds = several_seeds(results)
-    cells = [cell for status in ("failed", "missing") for cell in results.cells if cell.status == status]
+def _waits(results: Results, live: Live | None) -> bool:
+    """Whether it is too early to judge: the run goes on, and nothing is refuted yet."""
+    return live is not None and not refuted(results) and any(cell.status == "missing" for cell in results.cells)
+
+
+def _undone(results: Results, live: Live | None) -> list[tuple[str, Cell]]:
+    """Cells that failed, and after them those that are missing, unless the run goes on."""
+    seeds, told = several_seeds(results), ("failed", "missing") if live is None else ("failed",)
+    cells = [cell for status in told for cell in results.cells if cell.status == status]
     return [(cell_name(cell, seeds), cell) for cell in cells]
 
 

@@ -6,10 +6,10 @@ import contextlib
 import json
 from pathlib import Path
 
-from fer_audit.plan import Rate
 from fer_audit.results import write_text
 from fer_audit.runner.engines.local import Finished
 from fer_audit.store import Store
+from fer_audit.time_left import Rate
 
 #: Weight of the newest training; older ones fade, so that a busy hour does not spoil the estimates for ever.
 _NEWEST = 0.3

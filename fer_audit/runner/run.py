@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fer_audit.errors import GridError, StoreError
-from fer_audit.plan import Plan, seconds_left
+from fer_audit.plan import Plan
 from fer_audit.plugins import content_key
 from fer_audit.results import Latency, Results, RunRecord, write_results, write_run
 from fer_audit.runner.canaries import CANARIES, canary_file, log_canaries
@@ -26,6 +26,7 @@ from fer_audit.runner.rates import Rates
 from fer_audit.runner.watcher import Watcher
 from fer_audit.specs import COUNTING_SCHEMA, SIGNALS_SCHEMA, ProgramSpec, Training, cost_key
 from fer_audit.store import Store
+from fer_audit.time_left import seconds_left
 
 
 @dataclass(frozen=True)

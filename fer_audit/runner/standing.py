@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from fer_audit.plan import Plan, PlannedCell, seconds_left
+from fer_audit.plan import Plan, PlannedCell
 from fer_audit.results import RunRecord
 from fer_audit.runner.rates import Rates
 from fer_audit.store import FAILURES, MANIFEST, Store
+from fer_audit.time_left import seconds_left
 
 
 @dataclass(frozen=True)

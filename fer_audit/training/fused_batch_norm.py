@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fer_audit.training.swapped_layers import swap_layers
+
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """`keras.layers.BatchNormalization` over the last axis of (B, H, W, C), by FusedBatchNormV3."""
@@ -39,13 +41,7 @@ def _approach(moving: tf.Variable, statistic: Any, rate: float) -> None:
 
 def fuse_batch_norms(network: keras.Model) -> int:
     """Switches the plain batch normalisations of `network` to the fused kernel in place; returns how many."""
-    switched = 0
-    for layer in network._flatten_layers():
-        if _fits(layer):
-            # Only `call` differs, so the layer keeps its variables, its name and its place in the graph.
-            layer.__class__ = FusedBatchNormalization
-            switched += 1
-    return switched
+    return swap_layers(network, lambda layer: FusedBatchNormalization if _fits(layer) else None)
 
 
 def _fits(layer: Any) -> bool:

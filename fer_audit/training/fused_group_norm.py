@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from fer_audit.training.swapped_layers import swap_layers
+
 
 class FusedGroupNormalization(keras.layers.GroupNormalization):  # type: ignore[misc]
     """`keras.layers.GroupNormalization` over groups of the last axis, by `group_norm`."""
@@ -73,13 +75,7 @@ def _like(weight: Any, gradients: Any) -> Any:
 
 def fuse_group_norms(network: keras.Model) -> int:
     """Switches the plain group normalisations of `network` to the closed form in place; returns how many."""
-    switched = 0
-    for layer in network._flatten_layers():
-        if _fits(layer):
-            # Only `call` differs, so the layer keeps its variables, its name and its place in the graph.
-            layer.__class__ = FusedGroupNormalization
-            switched += 1
-    return switched
+    return swap_layers(network, lambda layer: FusedGroupNormalization if _fits(layer) else None)
 
 
 def _fits(layer: Any) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from fer_audit.training.swapped_layers import swap_layers
+
 
 class TrimmedConv2D(keras.layers.Conv2D):  # type: ignore[misc]
     """`keras.layers.Conv2D` that leaves out the taps that no pixel reaches."""
@@ -65,17 +67,15 @@ def _padding_before(pixels: int, taps: int, stride: int) -> int:
 
 def trim_convolutions(network: keras.Model) -> int:
     """Switches the convolutions of `network` to trimmed kernels in place; returns how many."""
-    switched = 0
-    for layer in network._flatten_layers():
-        trimmed = _TRIMMED.get(type(layer))
-        if trimmed is not None and _fits(layer):
-            # Only the computation differs, so the layer keeps its variables, its name and its place in the graph.
-            layer.__class__ = trimmed
-            switched += 1
-    return switched
+    return swap_layers(network, _trimmed)
 
 
 _TRIMMED = {keras.layers.Conv2D: TrimmedConv2D, keras.layers.DepthwiseConv2D: TrimmedDepthwiseConv2D}
+
+
+def _trimmed(layer: Any) -> type | None:
+    trimmed = _TRIMMED.get(type(layer))
+    return trimmed if trimmed is not None and _fits(layer) else None
 
 
 def _fits(layer: Any) -> bool:

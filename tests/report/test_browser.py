@@ -455,8 +455,7 @@ def test_everything_is_reached_by_the_keyboard(browser, few, make_folder):
     assert outline != "none"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["few", "broken_promise"])
+@pytest.mark.parametrize(("kind", "scheme"), [("few", "light"), ("broken_promise", "dark")])
 def test_axe_finds_nothing(browser, make_folder, scheme, kind, request):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fer_audit.plan import Rate, seconds_left
 from fer_audit.runner.engines.local import Finished
 from fer_audit.runner.rates import Rates
 from fer_audit.store import Store
+from fer_audit.time_left import Rate, seconds_left
 
 
 def example(**changes):

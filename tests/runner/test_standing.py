@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from fer_audit.plan import Rate, seconds_left
 from fer_audit.results import RunRecord
 from fer_audit.runner.standing import Lookout
 from fer_audit.store import Store
+from fer_audit.time_left import Rate, seconds_left
 
 STARTED = datetime(2030, 1, 1, tzinfo=UTC)
 
