@@ -33,6 +33,10 @@ class AccountingError(FerAuditError):
     """A privacy guarantee that nothing can give, or that is none."""
 
 
+class ModelFileError(FerAuditError):
+    """A model file that can't be read, that asks to run code of its own, or whose answers can't be audited."""
+
+
 class StoreError(FerAuditError):
     """A store that can't be read or written."""
 

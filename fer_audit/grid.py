@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from fer_audit.audit_section import Audit, AuditedModel, Preprocessing
 from fer_audit.canary_section import Canaries
 from fer_audit.defence_section import DEFENCES, DP_SGD
 from fer_audit.errors import GridError, did_you_mean
@@ -202,7 +203,13 @@ class Grid(Section):
     )
     dataset: Ref = Field(description="where the faces come from; `fer-audit list datasets` shows all")
     models: tuple[Ref, ...] = Field(
-        min_length=1, description="what is trained; `fer-audit list models` shows all", json_schema_extra=ONCE
+        (),
+        description="what is trained; `fer-audit list models` shows all. Beside `audit` at most one, in whose likeness "
+        "privacy.references models are trained by this grid's recipe",
+        json_schema_extra=ONCE,
+    )
+    audit: Audit | None = Field(
+        None, description="models that were trained elsewhere, in the place of `models`; the dataset is member-lists"
     )
     augmentations: tuple[Chain, ...] = Field(
         ((),),
@@ -255,9 +262,53 @@ class Grid(Section):
                 raise ValueError(f"{field} names {twice[0]!r} twice; each line of the grid is run once")
         return self
 
+    @property
+    def model_labels(self) -> list[str]:
+        """What the models of the report are called, in the grid's order."""
+        return [model.label for model in (self.audit.models if self.audit else self.models)]
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Grid:
+        if self.audit is None:
+            if not self.models:
+                raise MisplacedError("expected the models that are trained, or `audit` with models of others", "models")
+            return self
+        for field, received, most in (
+            ("models", len(self.models), 1),
+            ("augmentations", len(self.augmentations), 1),
+            ("defences", len(self.defences), 1),
+            ("seeds", len(self.seeds), 1),
+        ):
+            if received > most:
+                raise MisplacedError(
+                    f"beside `audit` there is one recipe for reference models: expected at most one of {field}, "
+                    f"received {received}",
+                    field,
+                )
+        return self._for_audit()
+
+    def _for_audit(self) -> Grid:
+        """Refuses what belongs to models that are trained."""
+        asked = {
+            "attacks.labels": [ref.label for ref in self.attacks.labels] != [NONE],
+            "canaries": self.canaries is not None,
+            "measures.memorisation": self.measures.memorisation is not None,
+            "measures.label_errors": self.measures.label_errors is not None,
+        }
+        for field, given in asked.items():
+            if given:
+                raise MisplacedError(
+                    f"{field} is of models that the grid trains, and can't stand beside `audit`", field
+                )
+        if self.models and self.audit and self.audit.references is not None:
+            raise MisplacedError(
+                "expected either a folder of references or a model to train them, received both", "audit"
+            )
+        return self
+
     @model_validator(mode="after")
     def _known_models(self) -> Grid:
-        known, named = [ref.label for ref in self.models], list[tuple[str, str]]()
+        known, named = self.model_labels, list[tuple[str, str]]()
         if self.measures.corruptions and self.measures.corruptions.baseline is not None:
             named.append(("corruptions.baseline", self.measures.corruptions.baseline))
         if self.measures.explanations and isinstance(self.measures.explanations.layer, dict):
@@ -275,7 +326,7 @@ class Grid(Section):
     @model_validator(mode="after")
     def _known_cells(self) -> Grid:
         known = {
-            "model": [ref.label for ref in self.models],
+            "model": self.model_labels,
             "augmentation": [chain_label(chain) for chain in self.augmentations],
             "defence": [ref.label for ref in self.defences],
             "labels": [ref.label for ref in self.attacks.labels],
@@ -423,6 +474,8 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "training": Training,
         "optimizer": Optimizer,
         "privacy": Privacy,
+        "audit": Audit,
+        "preprocessing": Preprocessing,
         "canaries": Canaries,
         "measures": Measures,
         **MEASURES,
@@ -433,7 +486,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         return list(Grid.model_fields)
     last = next((part for part in reversed(location) if isinstance(part, str)), "")
     inside_list = isinstance(location[-1], int)
-    of_lists = {"gates": GateSection}
+    of_lists = {"gates": GateSection} | ({"models": AuditedModel} if "audit" in location else {})
     section = (of_lists if inside_list else sections).get(last, PluginRef)
     return list(section.model_fields)
 

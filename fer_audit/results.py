@@ -169,13 +169,13 @@ class Epoch(_Record):
 class Utility(_Record):
     """The model trained on the full train split, at its last epoch."""
 
-    training: str  #: content key
+    training: str  #: content key; empty where the model was trained elsewhere
     accuracy: Estimate
     balanced_accuracy: Estimate
     per_class: list[Estimate]  #: recall of each class, in the order of the dataset's classes
     confusion: list[list[int]]  #: rows true, columns predicted
     train_accuracy: float  #: on the pool without augmentation, against the given (possibly corrupted) labels
-    history: list[Epoch]
+    history: list[Epoch]  #: empty where the model was trained elsewhere
 
 
 class Corruption(_Record):
@@ -509,6 +509,31 @@ class ManyRunAudit(_Record):
     method: str
 
 
+class CalibrationSplit(_Record):
+    """Rows on which thresholds were chosen, and which were not scored."""
+
+    members: int
+    nonmembers: int
+    share: float  #: that was asked for
+
+
+class AuditedFile(_Record):
+    """A model that was not trained by the run."""
+
+    file: str  #: its name, without the folder that it lies in
+    format: str  #: such as "keras", "keras-h5", "saved-model", "onnx", "tflite", "callable", "weights", "answers"
+    sha256: str  #: of the file, or of all files of a folder
+    bytes: int
+    input_shape: list[int | None] | None  #: of an image as the model takes it; None where it takes none
+    outputs: Literal["logits", "probabilities"]  #: what it answered
+    preprocessing: dict[str, Any]  #: as `audit_section.Preprocessing`
+    trusted: bool = False  #: whether it was allowed to run code of its own
+    checkpoint: int | None = None  #: epochs that it was trained for
+    references: str = ""  #: where its reference models come from; empty where there are none
+    calibration: CalibrationSplit | None = None  #: None where references set the thresholds
+    warnings: list[str] = []  #: what speaks against the declared preprocessing, or the order of the classes
+
+
 class Cell(_Record):
     """One line of the grid."""
 
@@ -537,6 +562,7 @@ class Cell(_Record):
     guarantee: Guarantee | None = None  #: of the utility model
     canaries: CanaryAudit | None = None
     many_runs: ManyRunAudit | None = None  #: only where there is a guarantee
+    audited: AuditedFile | None = None  #: None where the run trained the cell's models
 
 
 class LeftOut(_Record):

@@ -67,7 +67,7 @@ def test_every_module_of_the_mechanism_is_in_the_key_of_private_trainings():
         "trimmed_convolution",
         "weights",
     }
-    asked = {"costs", "measures", "one_thread", "profiler", "queries", "quiet", "worker"}
+    asked = {"costs", "measures", "one_thread", "profiler", "queries", "quiet", "trained", "worker"}
     assert modules - shared - asked == set(_MECHANISM)
 
 

@@ -1,0 +1,1 @@
+"""Models of finished runs in the formats of others, with a model card."""
