@@ -386,6 +386,11 @@ def read_grid(path: Path) -> GridFile:
         raise GridError(f"can't read the grid {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise GridError(f"the grid {path} is not text; expected a YAML file in UTF-8") from None
+    return parse_grid(text, path)
+
+
+def parse_grid(text: str, path: Path) -> GridFile:
+    """Checks the text of a grid that lies, or will lie, at `path`; raises GridError likewise."""
     root = _compose(text, path)
     values = yaml.safe_load(text)
     if not isinstance(values, dict):

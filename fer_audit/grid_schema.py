@@ -56,6 +56,8 @@ def grid_schema(registry: Registry) -> Schema:
         "$schema": DRAFT,
         "$comment": "Made by `fer-audit schema`. Make it again with `fer-audit schema GRID` for plug-ins of your own.",
         **schema,
+        "if": {"not": {"required": ["audit"]}},
+        "then": {"required": ["models"], "properties": {"models": {"minItems": 1}}},
         "definitions": _definitions(registry, PLACES),
     }
 
@@ -133,7 +135,7 @@ class _Untitled(GenerateJsonSchema):
 def _section(section: type[BaseModel]) -> Schema:
     """The schema of a section, those in it in their places."""
     schema = section.model_json_schema(schema_generator=_Untitled)
-    made: Schema = _inlined(schema, schema.pop("$defs", {}))
+    made: Schema = _as_draft_7(_inlined(schema, schema.pop("$defs", {})))
     del made["title"]
     return made
 

@@ -26,9 +26,10 @@ from fer_audit.data.codes import NUMBERED
 from fer_audit.data.dataset import Dataset, FaceData
 from fer_audit.data.splits import membership_matrix
 from fer_audit.errors import GridError
-from fer_audit.grid import NONE, Grid, GridFile, PluginRef, chain_label
+from fer_audit.grid import NONE, Attacks, Grid, GridFile, PluginRef, chain_label
 from fer_audit.grid_plugins import GridPlugins
 from fer_audit.measure_specs import images_of, measure_specs
+from fer_audit.measures_section import Measures
 from fer_audit.registry import Registry
 from fer_audit.resolved_defence import Recipe, guarantee_of, recipe_of, trained_with
 from fer_audit.results import Guarantee, LeftOut, SourceFile
@@ -50,6 +51,9 @@ _NUMERICS = ("tensorflow", "keras", "numpy", "imgaug", "opencv-python", "pillow"
 
 #: The number of a cell's training with canaries, beyond those of its references.
 _CANARIES = 1_000_000
+
+#: An attack that every pool can be attacked with.
+_ANY_ATTACK = "loss-threshold"
 
 #: That no bound on a privacy loss lies above the truth by chance.
 _CONFIDENCE = 0.95
@@ -170,8 +174,30 @@ class Plan:
 def make_plan(file: GridFile, store: Store, cells: Sequence[str] = ()) -> Plan:
     """Checks every name and parameter, loads the data and counts the work; raises GridError, PluginError, DataError.
 
-    Only the cells that patterns in `cells` mean are planned, or all where there are none.
+    Only the cells that patterns in `cells` mean are planned, or all where there are none. Of a grid with `audit` the
+    reference models are planned.
     """
+    if file.grid.audit is not None:
+        return _reference_plan(file, store)
+    return _whole_plan(file, store, cells)
+
+
+def _reference_plan(file: GridFile, store: Store) -> Plan:
+    """The trainings on halves of members and non-members alone, in one cell; raises GridError where there are none."""
+    grid = file.grid
+    if not grid.models:
+        raise GridError(f"{file.path} audits models as they are, so that nothing is trained; fer-audit run audits them")
+    # Any attack will do: it is what trainings on halves are planned for.
+    attacks = Attacks(membership=(PluginRef(name=_ANY_ATTACK),))
+    trained = {"audit": None, "attacks": attacks, "measures": Measures(), "gates": ()}
+    plan = _whole_plan(file.model_copy(update={"grid": grid.model_copy(update=trained)}), store, ())
+    wanted = {key for cell in plan.cells for key in cell.privacy}
+    plan.trainings = {key: training for key, training in plan.trainings.items() if key in wanted}
+    plan.done &= wanted
+    return plan
+
+
+def _whole_plan(file: GridFile, store: Store, cells: Sequence[str]) -> Plan:
     grid = file.grid
     combinations = chosen(grid, cells)
     registry = Registry.load(file.plugin_folders)

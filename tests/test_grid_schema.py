@@ -320,7 +320,7 @@ JUDGED = {"queries", "levels", "pairs", "matrix", "preset", "exact", "subject_pa
 NUMBERED = {"adversary"}
 
 PLUGINS = [(kind, name) for kind in KINDS for name in REGISTRY.names(kind)]
-NEEDED = {"root": "faces", "path": "faces.csv"}
+NEEDED = {"root": "faces", "path": "faces.csv", "members": "in.csv", "nonmembers": "out.csv"}
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS, ids=lambda word: word)

@@ -76,6 +76,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
+class Calibration:
+    """Rows of known membership that set the thresholds of a target, and that are not scored."""
+
+    signals: Signals
+    frame: Frame
+
+
+@dataclass(frozen=True, eq=False)
 class Attacked:
     """One attack on the models of some signals; each score is computed once."""
 
@@ -83,6 +91,7 @@ class Attacked:
     attack: MembershipAttack
     frame: Frame
     fprs: tuple[float, ...]
+    calibration: Calibration | None = None  #: sets the thresholds in the place of other models
     notes: dict[str, set[int]] = field(default_factory=dict)  #: note -> targets
     _scores: dict[tuple[int, tuple[int, ...]], tuple[Scores, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -111,7 +120,9 @@ class Attacked:
         return self._score(target, references, target)
 
     def _thresholds(self, target: int) -> Thresholds:
-        """Thresholds from the pooled pseudo-targets of `target`."""
+        """Thresholds from the target's calibration rows, or from the pooled pseudo-targets of `target`."""
+        if self.calibration is not None:
+            return self._calibrated(self.calibration, target)
         keep, references = self.frame.keep, references_of(self.signals.keep, target)
         if not references:
             raise SignalsError(
@@ -123,9 +134,19 @@ class Attacked:
         scores = [
             self._score(model, self._pseudo_references(model, references, target), target) for model in pseudo_targets
         ]
-        pooled, members = np.concatenate(scores), keep[pseudo_targets].ravel()
-        best = membership.best_threshold(pooled[members], pooled[~members])
         labels = np.tile(self.frame.labels, len(pseudo_targets))
+        return self._set(np.concatenate(scores), keep[pseudo_targets].ravel(), labels, target)
+
+    def _calibrated(self, calibration: Calibration, target: int) -> Thresholds:
+        """Thresholds from what the target answers on rows that are not scored."""
+        references = references_of(self.signals.keep, target)
+        scored = self.attack.scored(calibration.signals, target, references=references)
+        scores = np.nan_to_num(scored.scores)[calibration.frame.first]
+        return self._set(scores, calibration.frame.keep[target], calibration.frame.labels, target)
+
+    def _set(self, pooled: Scores, members: Mask, labels: Labels, target: int) -> Thresholds:
+        """The thresholds that are best for scores (K,) of members and non-members with `labels` (K,)."""
+        best = membership.best_threshold(pooled[members], pooled[~members])
         return Thresholds(
             best,
             self._by_class(pooled, members, labels, best, target) if self.attack.thresholds_by_class() else None,

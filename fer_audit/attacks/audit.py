@@ -3,8 +3,8 @@
 Four rules keep an audit honest where nothing leaks.
 
 1. References never tell the target's membership; see `references_of`.
-2. The threshold of a target comes from references that are attacked as if they were targets ("pseudo-targets"), never
-   from the target's own membership.
+2. The threshold of a target comes from references that are attacked as if they were targets ("pseudo-targets"), or,
+   where a model has none, from a calibration split of its rows; never from rows that are scored.
 3. Targets share rows, so nothing is resampled or counted as independent but whole subjects (rows, where subjects are
    not known), with what all targets say about them.
 4. Targets also serve as references of one another, which relates their errors where something is learned from other
@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.attacks.attacked import Attacked, Outcome, references_of
+from fer_audit.attacks.attacked import Attacked, Calibration, Outcome, references_of
 from fer_audit.attacks.frame import Frame, make_frame
 from fer_audit.attacks.mean_roc import MeanRoc, mean_roc
 from fer_audit.attacks.membership_attack import MembershipAttack
@@ -124,15 +124,24 @@ def audited(
     seed: int = 0,
     confidence: float = 0.95,
     resamples: int = 1000,
+    calibration: Mask | None = None,
 ) -> list[Audited]:
-    """Like `audit`, with the exposure of every row."""
+    """Like `audit`, with the exposure of every row.
+
+    Rows in `calibration` (N,) set the thresholds in the place of references, and are left out of everything else: the
+    rows of the records are numbered without them.
+    """
     chosen = list(range(signals.models)) if targets is None else list(targets)
     if not chosen or len(set(chosen)) < len(chosen) or not all(0 <= target < signals.models for target in chosen):
         raise SignalsError(f"expected one or more targets within 0..{signals.models - 1}, received {chosen}")
-    found = []
+    found, held = [], None
+    if calibration is not None:
+        held, signals = signals.take_rows(calibration), signals.take_rows(~calibration)
+        slices = {name: np.asarray(values)[~calibration].tolist() for name, values in (slices or {}).items()}
     for attack in attacks:
         frame = make_frame(signals, attack.unit, slices or {})
-        attacked = Attacked(signals, attack, frame, FPRS)
+        setting = None if held is None else Calibration(held, make_frame(held, attack.unit, {}))
+        attacked = Attacked(signals, attack, frame, FPRS, setting)
         outcomes = [attacked.outcome(target) for target in chosen]
         statistics = _Statistics(frame, outcomes, attack, seed, confidence, resamples)
         result = statistics.result(attacked.notes, correction, delta)

@@ -173,6 +173,21 @@ class Signals:
                 vars(part)[name] = known.take(chosen, logits)
         return part
 
+    def take_rows(self, rows: Mask) -> Signals:
+        """The signals on the chosen rows (N,) only, with the whole population; raises SignalsError for a lost side."""
+        if rows.shape != (self.rows,) or rows.dtype != np.bool_:
+            raise SignalsError(f"expected rows as bool of shape {(self.rows,)}, received {rows.dtype} {rows.shape}")
+        part = object.__new__(Signals)  # as in `take`
+        for name in (*_REQUIRED, *_OPTIONAL):
+            value = getattr(self, name)
+            if value is not None and name in ("labels", "subjects"):
+                value = read_only(value[rows])
+            elif value is not None and name in ("logits", "keep", "loss_trace"):
+                value = read_only(value[:, rows])
+            object.__setattr__(part, name, value)
+        part._check_keep(part.models, part.rows)
+        return part
+
     def save(self, path: str | Path) -> None:
         """Writes an .npz file with one array a field."""
         arrays = {name: getattr(self, name) for name in (*_REQUIRED, *_OPTIONAL)}

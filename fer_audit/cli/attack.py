@@ -6,32 +6,29 @@ import argparse
 import json
 import re
 import sys
-import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from fer_audit.cli.attack_table import say, show_attacks
 from fer_audit.cli.options import add_plugins, add_reports, plugin_folders
 from fer_audit.cli.references import parse_reference, split_references
 from fer_audit.errors import FerAuditError, PluginError, SignalsError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from fer_audit.attacks.audit import Audited
     from fer_audit.attacks.membership_attack import MembershipAttack
     from fer_audit.grid import PluginRef
     from fer_audit.registry import Registry
-    from fer_audit.results import AttackResult, Estimate, SourceFile
+    from fer_audit.results import SourceFile
     from fer_audit.runner.signals import SignalsAudit
 
 _SOME_FAILED = 3
 _KIND = "membership-attack"
-_HEADS = ["attack", "AUC", "TPR at\n1 % FPR", "TPR at\n0.1 % FPR", "FPR had,\n1 % asked", "FP", "FN", "epsilon\n\u2265"]
-_NOTES = 2  #: of one attack in the terminal; the page has all
 
 Chosen = list[tuple[str, "MembershipAttack"]]  #: label and attack
 
@@ -78,18 +75,20 @@ def execute(options: argparse.Namespace) -> int:
     _check_folder(folder)
     attacks, left_out = _chosen(options.attacks, registry, audit)
     for line in left_out:
-        _say(console, line)
+        say(console, line)
     found, failures = _attacked(audit, attacks, console)
     for failure in failures:
-        _say(console, failure, style="red")
+        say(console, failure, style="red")
     if not found:
-        _say(console, "no attack succeeded, so no report was written")
+        say(console, "no attack succeeded, so no report was written")
         return _SOME_FAILED
-    _show(found, audit, console)
+    targets = "1 target" if len(audit.targets) == 1 else f"{len(audit.targets)} targets"
+    attacked = [(label, one.result) for label, one in found]
+    show_attacks(attacked, console, thresholds=f"other models chose, over {targets}")
     seconds = round(time.perf_counter() - began, 1)
     code = _code(options, registry, attacks)
     page = _written(options, audit, found, folder, code, started=started, seconds=seconds)
-    _say(console, f"report: {page}")
+    say(console, f"report: {page}")
     return _SOME_FAILED if failures else 0
 
 
@@ -183,75 +182,6 @@ def _status(console: Console, text: str) -> Any:
     return console.status(Text(text)) if console.is_terminal else contextlib.nullcontext()
 
 
-def _show(found: Sequence[tuple[str, Audited]], audit: SignalsAudit, console: Console) -> None:
-    """The main numbers of every attack, and what must be known to read them."""
-    from fer_audit.report.numbers import share
-
-    console.print(_table(found, console.width))
-    bound = found[0][1].result.epsilon
-    targets = "1 target" if len(audit.targets) == 1 else f"{len(audit.targets)} targets"
-    _say(
-        console,
-        f"Below the numbers are {_plain(share(audit.confidence))} intervals. FP and FN are at the threshold that "
-        f"other models chose, over {targets}; epsilon is the least that is proved at delta {bound.delta:g}.",
-    )
-    for label, one in found:
-        notes = _notes(one.result)
-        for note in notes[:_NOTES]:
-            _say(console, f"note: {label}: {note}")
-        if len(notes) > _NOTES:
-            _say(console, f"note: {label}: {len(notes) - _NOTES} more notes are in the report")
-
-
-def _notes(result: AttackResult) -> list[str]:
-    """The notes; what holds for the target and for its thresholds is said once."""
-    return [note for note in result.notes if note.removeprefix("thresholds: ") not in set(result.notes) - {note}]
-
-
-def _table(found: Sequence[tuple[str, Audited]], width: int) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-    lines = [_HEADS, *([label, *_numbers(one.result)] for label, one in found)]
-    taken = sum(max(len(part) for line in lines for part in line[place].split("\n")) + 1 for place in range(1, 8))
-    left = max(8, width - taken - 1)
-    table.add_column(_HEADS[0], overflow="fold")
-    for head in _HEADS[1:]:
-        table.add_column(head, justify="right", no_wrap=True)
-    for label, *numbers in lines[1:]:
-        table.add_row(*(Text(text) for text in (_wrapped(label, left), *numbers)))
-    return table
-
-
-def _wrapped(label: str, width: int) -> str:
-    return label if len(label) <= width else textwrap.fill(label.replace("(", " (", 1), width)
-
-
-def _numbers(result: AttackResult) -> Iterator[str]:
-    from fer_audit.report.numbers import decimal, loss, percent, short
-
-    yield _estimate(result.auc, decimal)
-    yield from (_estimate(result.tpr_at_fpr[level], percent) for level in ("0.01", "0.001"))
-    yield _estimate(result.transferred["0.01"].fpr, percent)
-    yield from (_plain(short(n)) if n >= 100_000 else f"{n:,}" for n in (result.confusion.fp, result.confusion.fn))
-    yield f"{loss(result.epsilon.lower_bound)}\ncap {loss(result.epsilon.cap)}"
-
-
-def _estimate(estimate: Estimate, form: Any) -> str:
-    """A number with its interval below it."""
-    from fer_audit.report.numbers import interval
-
-    if estimate.value is None:
-        return "not\nresolvable" if estimate.note.startswith("not resolvable") else "unknown"
-    return _plain(f"{form(estimate.value)}\n{interval(estimate, form)}".removesuffix("\n"))
-
-
-def _plain(text: str) -> str:
-    """With the space that every terminal has."""
-    return text.replace("\u202f", " ")
-
-
 def _code(options: argparse.Namespace, registry: Registry, attacks: Chosen) -> list[SourceFile]:
     """The files from outside fer-audit that the attacks lie in, or that were imported beside them."""
     from fer_audit.outside_code import outside_code
@@ -291,10 +221,6 @@ def _written(
     record = RunRecord(started=started.isoformat(timespec="seconds"), finished=finished, seconds=seconds)
     write_run(record.model_copy(update={"command": " ".join(sys.argv)}), folder / "run.json")
     return render(folder)
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _targets(text: str) -> list[int]:

@@ -42,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
     with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
         plan = make_plan(read_grid(options.grid), store, options.cells)
     show_cells(plan, console)
-    show_plan(plan, store, worker_count(plan, options.workers), console)
+    show_plan(plan, store, worker_count(plan.grid, options.workers), console)
     show_code(plan, console)
     return 0
 

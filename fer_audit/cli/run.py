@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, report_folder
+from fer_audit.errors import FerAuditError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fer_audit.grid import GridFile
     from fer_audit.report.gates import Judged
     from fer_audit.runner.run import Outcome
     from fer_audit.runner.watcher import Watcher
@@ -53,8 +55,11 @@ def execute(options: argparse.Namespace) -> int:
     store = Store(options.store)
     with contextlib.ExitStack() as held:
         held.enter_context(store.in_use(lambda: console.print("waiting for a prune of the store to end")))
-        plan = make_plan(read_grid(options.grid), store, options.cells)
-        workers = worker_count(plan, options.workers)
+        file = read_grid(options.grid)
+        if file.grid.audit is not None:
+            return _audit(options, file, store, console)
+        plan = make_plan(file, store, options.cells)
+        workers = worker_count(plan.grid, options.workers)
         show_cells(plan, console)
         show_plan(plan, store, workers, console)
         folder = report_folder(options.reports, plan.grid.name, options.cells)
@@ -73,6 +78,16 @@ def execute(options: argparse.Namespace) -> int:
     for one in refuted(outcome.results):
         console.print(f"promise refuted: {one.text}", style="red", markup=False, highlight=False, soft_wrap=True)
     return exit_code(judged, outcome.results)
+
+
+def _audit(options: argparse.Namespace, file: GridFile, store: Store, console: Console) -> int:
+    """Audits models that were trained elsewhere; raises FerAuditError for options that are of trainings."""
+    from fer_audit.cli.audit import audit_file
+
+    for option, given in (("--cell", options.cells), ("--watch", options.watch)):
+        if given:
+            raise FerAuditError(f"{option} is for grids that train their models; leave it out for one with `audit`")
+    return audit_file(file, store, report_folder(options.reports, file.grid.name, ()), options.workers, console)
 
 
 def _watcher(options: argparse.Namespace, store: Store, folder: Path, console: Console) -> Watcher:

@@ -159,4 +159,4 @@ def _record(plan: Plan, folder: Path, run: int | None) -> RunRecord:
 
     if run is not None:
         return read_run(folder / PRIVATE / "run.json")
-    return opening_record(plan, worker_count(plan), " ".join(sys.argv))
+    return opening_record(plan.file, worker_count(plan.grid), " ".join(sys.argv))

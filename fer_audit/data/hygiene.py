@@ -18,13 +18,20 @@ _ALPHA = 0.05  #: over all blind checks together
 _EXAMINED = 40_000  #: rows of a split; more would only make an interval narrower
 
 
-def check_hygiene(data: FaceData, halves: Mapping[int, npt.NDArray[np.bool_]]) -> Hygiene:
+#: What the splits of `FaceData` are called in a run.
+_SPLITS = ("train", "test", "population")
+
+
+def check_hygiene(
+    data: FaceData, halves: Mapping[int, npt.NDArray[np.bool_]], called: tuple[str, str, str] = _SPLITS
+) -> Hygiene:
     """What is wrong with `data` and with the membership matrices (M, N) of each seed in `halves`.
 
-    Of the blind checks an interval holds for all of them together (Bonferroni), so that a clean audit has at most
-    2.5 % risk of being called invalid.
+    `called` are the names of pool, test and population. Of the blind checks an interval holds for all of them together
+    (Bonferroni), so that a clean audit has at most 2.5 % risk of being called invalid.
     """
-    splits = {name: rows for name, rows in _splits(data).items() if len(rows)}
+    everything = zip(called, (data.pool, data.test, data.population), strict=True)
+    splits = {name: rows for name, rows in everything if len(rows)}
     part = np.repeat(np.arange(len(splits)), [len(rows) for rows in splits.values()])
     labels = np.concatenate([rows.labels for rows in splits.values()])
     digests = np.concatenate([rows.image_digests() for rows in splits.values()])
@@ -50,10 +57,6 @@ def _near(splits: Mapping[str, Rows]) -> Ints:
     if len(known) == len(splits):
         return np.concatenate(known)
     return find_copies(np.concatenate([np.asarray(rows.images) for rows in splits.values()])).near
-
-
-def _splits(data: FaceData) -> dict[str, Rows]:
-    return {"train": data.pool, "test": data.test, "population": data.population}
 
 
 def _copies(group: Ints, part: Ints, labels: Ints, names: tuple[str, ...]) -> CopyCount:
@@ -100,11 +103,11 @@ def _blind_checks(splits: Mapping[str, Rows], halves: Mapping[int, npt.NDArray[n
         side = np.repeat([True, False], [len(splits[one]), len(splits[other])])
         units = _joined_units(splits[one], splits[other])
         checks.append(_check(one, other, None, blind_baseline(joined, side, units, confidence=confidence)))
-    pool = splits["train"]
+    pool = next(iter(splits))
     for seed, keep in halves.items():
         for pair in range(0, len(keep), 2):
             found = blind_baseline(
-                statistics["train"], np.asarray(keep[pair][index["train"]]), pool.units, confidence=confidence
+                statistics[pool], np.asarray(keep[pair][index[pool]]), splits[pool].units, confidence=confidence
             )
             title = f"members of models {pair} and {pair + 1}" + (f", seed {seed}" if len(halves) > 1 else "")
             checks.append(_check(title, "non-members", seed, found))
@@ -149,7 +152,15 @@ def _check(one: str, other: str, seed: int | None, found: Blind) -> BlindCheck:
 
 def invalid_reason(hygiene: Hygiene, seed: int) -> str:
     """Why membership results of `seed` can't be trusted; empty where nothing speaks against them."""
-    found = [check for check in hygiene.blind if check.seed == seed and check.found]
+    return _told_apart([check for check in hygiene.blind if check.seed == seed and check.found])
+
+
+def invalid_sides(hygiene: Hygiene, one: str, other: str) -> str:
+    """The same of splits `one` and `other`, where they are the members and the non-members."""
+    return _told_apart([check for check in hygiene.blind if (check.one, check.other) == (one, other) and check.found])
+
+
+def _told_apart(found: list[BlindCheck]) -> str:
     if not found:
         return ""
     worst = max(found, key=lambda check: check.auc.value or 0)

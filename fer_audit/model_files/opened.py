@@ -28,6 +28,8 @@ class Opened:
     #: float32 (B, ...) images, scaled and laid out as the model wants them, to float32 (B, outputs)
     ask: Callable[[Inputs], Outputs]
     network: Any = None  #: `keras.Model` from such images to outputs; None where the file holds none
+    name: str = ""  #: what the user calls it
+    output_step: float = 0.0  #: between neighbouring answers of a quantised model; 0 where they are floats
 
 
 @dataclass(frozen=True)

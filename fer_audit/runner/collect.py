@@ -21,7 +21,7 @@ import fer_audit
 from fer_audit.canary_section import Canaries
 from fer_audit.data.hygiene import check_hygiene, invalid_reason
 from fer_audit.errors import FerAuditError
-from fer_audit.grid import chain_label
+from fer_audit.grid import GridFile, chain_label
 from fer_audit.metrics.accuracy import accuracy, balanced_accuracy, confusion_matrix, per_class_recall
 from fer_audit.plan import Plan, PlannedCanaries, PlannedCell
 from fer_audit.resolved_defence import record_of
@@ -37,6 +37,7 @@ from fer_audit.results import (
     Privacy,
     Provenance,
     Results,
+    SourceFile,
     Utility,
 )
 from fer_audit.runner.canaries import audit_canaries, canary_file
@@ -93,7 +94,7 @@ def collect(
         gates=[Gate.model_validate(gate.recorded) for gate in plan.grid.gates],
         sheets=write_sheets(plan, folder),
         galleries=galleries,
-        provenance=_provenance(plan),
+        provenance=provenance_of(plan.file, plan.code),
     )
 
 
@@ -302,15 +303,16 @@ def _costs(plan: Plan, store: Store) -> list[Cost]:
     return list(costs.values())
 
 
-def _provenance(plan: Plan) -> Provenance:
+def provenance_of(file: GridFile, code: Sequence[SourceFile], packages: Sequence[str] = ()) -> Provenance:
+    """What the results of a grid depend on; `packages` are named beside the usual ones."""
     return Provenance(
         fer_audit=fer_audit.__version__,
         python=platform.python_version(),
-        packages={name: metadata.version(name) for name in _PACKAGES},
+        packages={name: metadata.version(name) for name in (*_PACKAGES, *packages)},
         platform=f"{platform.system()} {platform.machine()}",
-        grid_text=plan.file.text,
-        grid_sha256=hashlib.sha256(plan.file.text.encode()).hexdigest(),
-        recipe=plan.grid.training.model_dump(mode="json"),
-        seeds=list(plan.grid.seeds),
-        code=plan.code,
+        grid_text=file.text,
+        grid_sha256=hashlib.sha256(file.text.encode()).hexdigest(),
+        recipe=file.grid.training.model_dump(mode="json"),
+        seeds=list(file.grid.seeds),
+        code=list(code),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ _TILES = 8  #: corrupted rows of a cell that are shown
 _JPEG_QUALITY = 88
 
 Images = npt.NDArray[np.uint8]
+
+_SEEN = (
+    "The first test image of each expression; the brighter, the more the predicted expression rests on it (Grad-CAM)."
+)
 
 
 def write_galleries(plan: Plan, store: Store, cells: Sequence[PlannedCell], folder: Path) -> list[Gallery]:
@@ -95,28 +99,50 @@ def _heat_maps(plan: Plan, store: Store, cells: Sequence[PlannedCell], tiles: _T
     rows = []
     for place, row in enumerate(shown):
         shot = tiles.write(images[place])
-        maps = [tiles.write(*_tile(plan, arrays, view, place)) for _, arrays, view in views]
+        maps = [tiles.write(*_tile(plan.data.classes, arrays, view, place)) for _, arrays, view in views]
         rows.append(GalleryRow(label=plan.data.classes[plan.data.test.labels[row]], tiles=[shot, *maps]))
     title = f"{cells[0].model.label}, {_labels(cells[0])}, seed {cells[0].seed}"
     caption = (
-        "The first test image of each expression; the brighter, the more the predicted expression rests on it "
-        "(Grad-CAM). Augmented: the same image as a training batch would have seen it, and what the model saw in that."
+        f"{_SEEN} Augmented: the same image as a training batch would have seen it, and what the model saw in that."
     )
     columns = ["image", *(title for title, _, _ in views)]
     return Gallery(kind="heat-maps", title=title, caption=caption, columns=columns, rows=rows)
 
 
-def _views(plan: Plan, cell: PlannedCell, arrays: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+def audited_heat_maps(
+    classes: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    explained: Sequence[tuple[str, Mapping[str, npt.NDArray[Any]]]],
+    folder: Path,
+) -> list[Gallery]:
+    """The same of models that were trained elsewhere, by label; `labels` (T,) are those of the test images."""
+    shutil.rmtree(folder / GALLERIES, ignore_errors=True)
+    found = [(name, arrays) for name, arrays in explained if "shown_maps" in arrays]
+    if not found:
+        return []
+    tiles, rows = _Tiles(folder), []
+    images, shown = found[0][1]["shown_images"], found[0][1]["shown"]
+    for place, row in enumerate(shown):
+        maps = [tiles.write(*_tile(classes, arrays, "shown", place)) for _, arrays in found]
+        rows.append(GalleryRow(label=classes[labels[row]], tiles=[tiles.write(images[place]), *maps]))
+    columns = ["image", *(name for name, _ in found)]
+    title = "Models as they were given"
+    return [Gallery(kind="heat-maps", title=title, caption=_SEEN, columns=columns, rows=rows)]
+
+
+def _views(
+    plan: Plan, cell: PlannedCell, arrays: Mapping[str, npt.NDArray[Any]]
+) -> Iterator[tuple[str, Mapping[str, npt.NDArray[Any]], str]]:
     yield chain_label(cell.chain), arrays, "shown"
     if "augmented_maps" in arrays:
         yield f"{chain_label(cell.chain)}, augmented", arrays, "augmented"
 
 
-def _tile(plan: Plan, arrays: dict[str, Any], view: str, place: int) -> tuple[Images, str]:
+def _tile(classes: Sequence[str], arrays: Mapping[str, npt.NDArray[Any]], view: str, place: int) -> tuple[Images, str]:
     heat = arrays[f"{view}_maps"][place].astype(np.float32) / 255
     picture = overlay(arrays[f"{view}_images"][place], heat)
     empty = "" if heat.any() else "; no heat"
-    return picture, f"predicted {plan.data.classes[arrays[f'{view}_predicted'][place]]}{empty}"
+    return picture, f"predicted {classes[arrays[f'{view}_predicted'][place]]}{empty}"
 
 
 def _corrupted_rows(plan: Plan, store: Store, cells: Sequence[PlannedCell], tiles: _Tiles) -> Gallery | None:

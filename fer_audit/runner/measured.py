@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_audit.cell_choice import cell_id
+from fer_audit.data.dataset import Rows
 from fer_audit.explain import measured as heat
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plan import Plan, PlannedCell
@@ -28,6 +29,9 @@ from fer_audit.specs import MeasureSpec
 from fer_audit.store import Store
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+#: What was asked, and the arrays and facts that were found.
+Measured = tuple[MeasureSpec, Mapping[str, npt.NDArray[Any]], Any]
 
 
 def read_measure(plan: Plan, store: Store, cell: PlannedCell, kind: str) -> list[tuple[MeasureSpec, Arrays, Any]]:
@@ -61,11 +65,25 @@ def corruption_robustness(
     found = read_measure(plan, store, cell, "corruption")
     if not found:
         return None
-    rows, params = found[0][1]["rows"], found[0][0].params
-    labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
-    wrong = _wrong(found, labels)
     baseline = baseline_of(plan, cell)
+    labels = np.asarray(plan.data.test.labels)[found[0][1]["rows"]]
     theirs, why_none = _baseline_wrong(plan, store, baseline, labels, len(found))
+    return corruptions_of(found, plan.data.test, clean, baseline=baseline, theirs=theirs, why_none=why_none)
+
+
+def corruptions_of(
+    found: Sequence[Measured],
+    test: Rows,
+    clean: npt.NDArray[np.int64],
+    *,
+    baseline: str,
+    theirs: npt.NDArray[np.bool_] | None,
+    why_none: str = "",
+) -> CorruptionRobustness:
+    """The same of what was measured on `test`; `theirs` are the errors of `baseline`, or None and why."""
+    rows, params = found[0][1]["rows"], found[0][0].params
+    labels, units = np.asarray(test.labels)[rows], _units(test, rows)
+    wrong = wrong_of(found, labels)
     errors, mean = _errors(wrong, theirs, why_none, units)
     kinds = [
         CorruptionKind(
@@ -108,10 +126,10 @@ def _baseline_wrong(
     found, probed = read_measure(plan, store, cell, "corruption"), batch_invariance(plan, store, cell)
     if len(found) != kinds or (probed is not None and not probed.passed):
         return None, "the baseline was not measured, or its answers depend on their batch"
-    return _wrong(found, labels), ""
+    return wrong_of(found, labels), ""
 
 
-def _wrong(found: Sequence[tuple[MeasureSpec, Arrays, Any]], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def wrong_of(found: Sequence[Measured], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """(kinds, severities, rows), whether a corrupted image is misread."""
     return np.asarray(np.stack([arrays["predictions"] for _, arrays, _ in found]) != labels)
 
@@ -120,9 +138,14 @@ def adversarial_robustness(
     plan: Plan, store: Store, cell: PlannedCell, clean: npt.NDArray[np.int64]
 ) -> AdversarialRobustness | None:
     """Accuracy under FGSM and PGD, beside that on the same rows as they are."""
-    for measure, arrays, facts in read_measure(plan, store, cell, "adversarial"):
+    return adversarial_of(read_measure(plan, store, cell, "adversarial"), plan.data.test, clean)
+
+
+def adversarial_of(found: Sequence[Measured], test: Rows, clean: npt.NDArray[np.int64]) -> AdversarialRobustness | None:
+    """The same of what was measured on `test`."""
+    for measure, arrays, facts in found:
         rows = arrays["rows"]
-        labels, units = np.asarray(plan.data.test.labels)[rows], _units(plan, rows)
+        labels, units = np.asarray(test.labels)[rows], _units(test, rows)
         points = [
             AdversarialPoint(
                 attack=name,
@@ -146,25 +169,35 @@ def adversarial_robustness(
 
 def batch_invariance(plan: Plan, store: Store, cell: PlannedCell) -> BatchInvariance | None:
     """The verdict of the probe."""
-    for _, _, facts in read_measure(plan, store, cell, "batch-invariance"):
+    return batch_invariance_of(read_measure(plan, store, cell, "batch-invariance"))
+
+
+def batch_invariance_of(found: Sequence[Measured]) -> BatchInvariance | None:
+    """The same of what was measured."""
+    for _, _, facts in found:
         return BatchInvariance.model_validate(facts)
     return None
 
 
 def explanation(plan: Plan, store: Store, cell: PlannedCell) -> Explanation | None:
     """What the heat maps are worth, or why there are none."""
-    for _, arrays, facts in read_measure(plan, store, cell, "explanation"):
+    return explanation_of(read_measure(plan, store, cell, "explanation"), plan.data.test)
+
+
+def explanation_of(found: Sequence[Measured], test: Rows) -> Explanation | None:
+    """The same of what was measured on `test`."""
+    for _, arrays, facts in found:
         if "refused" in facts:
             return Explanation(refused=facts["refused"])
         rows = arrays["rows"]
-        measures = [ExplanationMeasure(**vars(one)) for one in heat.measured(arrays, _units(plan, rows))]
+        measures = [ExplanationMeasure(**vars(one)) for one in heat.measured(arrays, _units(test, rows))]
         size = (facts["map_size"][0], facts["map_size"][1])
         return Explanation(layer=facts["layer"], map_size=size, rows=len(rows), empty=facts["empty"], measures=measures)
     return None
 
 
-def _units(plan: Plan, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    units = plan.data.test.units
+def _units(test: Rows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    units = test.units
     return None if units is None else np.asarray(units)[rows]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from fer_audit.errors import GridError, StoreError
+from fer_audit.grid import Grid, GridFile
 from fer_audit.plan import Plan
 from fer_audit.plugins import content_key
 from fer_audit.results import Latency, Results, RunRecord, write_results, write_run
@@ -38,9 +39,9 @@ class Outcome:
     failed: Mapping[str, str]  #: ids of the cells that are not done, and why in one line
 
 
-def worker_count(plan: Plan, asked: int | None = None) -> int:
+def worker_count(grid: Grid, asked: int | None = None) -> int:
     """Worker processes: `asked`, or the grid's, or one a core."""
-    wanted = asked if asked is not None else plan.grid.resources.workers
+    wanted = asked if asked is not None else grid.resources.workers
     if wanted == "auto":
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if wanted < 1:
@@ -62,8 +63,8 @@ def run_plan(
 
     A `watcher` shows how far it is as long as there are trainings.
     """
-    began, opening = time.perf_counter(), opening_record(plan, workers, command)
-    _make_folder(folder)
+    began, opening = time.perf_counter(), opening_record(plan.file, workers, command)
+    make_folder(folder)
     store.clean_temporary()
     reused = len(plan.done)
     _log_canaries(plan, folder)
@@ -75,7 +76,7 @@ def run_plan(
             raise GridError(f"measures.explanations.layer: {refused}")
         if watcher is not None:
             watcher.start(opening)
-        _train(plan, store, engine, console, failures, finished, watcher)
+        train_missing(plan, store, engine, console, failures, finished, watcher)
         if watcher is not None:
             watcher.stop()  # speeds are measured while nothing else runs, and the last page is not its own
         latencies = _latencies(plan, store, engine)
@@ -85,7 +86,7 @@ def run_plan(
     seconds = {event.training.key: round(event.seconds, 3) for event in finished}
     trained = sum(event.trained for event in finished)
     closing = {
-        "finished": _now(),
+        "finished": now(),
         "seconds": round(time.perf_counter() - began, 1),
         "trained": trained,
         "reused": reused,
@@ -112,13 +113,13 @@ def _log_canaries(plan: Plan, folder: Path) -> None:
             log_canaries(folder / canary_file(place), cell.canaries.planted, plan.data.classes)
 
 
-def opening_record(plan: Plan, workers: int, command: str) -> RunRecord:
+def opening_record(file: GridFile, workers: int, command: str) -> RunRecord:
     """What is known of a run when it starts; also of the checkout, which may move on while the models train."""
-    commit, dirty = _git_state(plan.file.base)
+    commit, dirty = _git_state(file.base)
     return RunRecord(
-        started=_now(),
+        started=now(),
         command=command,
-        grid_file=plan.file.path.as_posix(),
+        grid_file=file.path.as_posix(),
         machine=_machine(),
         workers=workers,
         git_commit=commit,
@@ -126,7 +127,8 @@ def opening_record(plan: Plan, workers: int, command: str) -> RunRecord:
     )
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -146,7 +148,8 @@ def _named_layers(plan: Plan) -> list[tuple[ProgramSpec, str]]:
     return [(program, layer) for (_, layer), program in named.items()]
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Makes the folder of a report; raises StoreError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -154,15 +157,16 @@ def _make_folder(folder: Path) -> None:
         raise StoreError(reason) from None
 
 
-def _train(
+def train_missing(
     plan: Plan,
     store: Store,
     engine: LocalEngine,
     console: Console,
     failures: dict[str, str],
     finished: list[Finished],
-    watcher: Watcher | None,
+    watcher: Watcher | None = None,
 ) -> None:
+    """Trains what the store lacks, and adds what was finished, and why others failed, to the last two."""
     waiting: dict[str, Training] = {training.key: training for training in plan.missing}
     if not waiting:
         return

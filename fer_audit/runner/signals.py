@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fer_audit.errors import FerAuditError, SignalsError
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import raised_in
 from fer_audit.results import (
+    AuditedFile,
     Cell,
     DatasetSummary,
     PluginRecord,
@@ -52,6 +53,9 @@ class SignalsAudit:
     families: Mapping[str, Sequence[str]] = field(default_factory=dict)  #: slices: name -> (N,) groups
     seed: int = 0
     confidence: float = 0.95
+    classes: tuple[str, ...] = ()  #: names; without them classes are numbers
+    calibration: npt.NDArray[np.bool_] | None = None  #: (N,), rows that set thresholds in the place of references
+    audited: AuditedFile | None = None  #: the files that the answers lie in
 
     def check(self) -> None:
         """Raises SignalsError where no attack could be audited."""
@@ -59,6 +63,9 @@ class SignalsAudit:
         wrong = [target for target in self.targets if not 0 <= target < models]
         if wrong or not self.targets:
             raise SignalsError(f"targets must lie within 0..{models - 1}, received {wrong[0] if wrong else 'none'}")
+        if self.calibration is not None:
+            make_frame(self.signals, "row", self.families)
+            return
         alone = [target for target in self.targets if not references_of(self.signals.keep, target)]
         if alone:
             raise SignalsError(
@@ -93,18 +100,23 @@ class SignalsAudit:
     def run(self, attack: MembershipAttack) -> Audited:
         """One attack; raises AttackError, whatever its code raises."""
         try:
-            return audited(
+            found = audited(
                 self.signals,
                 [attack],
                 targets=self.targets,
                 slices=self.families,
                 seed=self.seed,
                 confidence=self.confidence,
+                calibration=self.calibration,
             )[0]
         except FerAuditError as error:
             raise AttackError(str(error)) from error
         except Exception as error:
             raise AttackError(raised_in(attack, error)) from error
+        if self.calibration is None:
+            return found
+        scored = np.flatnonzero(~self.calibration)
+        return replace(found, records=replace(found.records, first=scored[found.records.first]))
 
     def results(
         self, found: Sequence[Audited], digest: str, *, records: bool, code: Sequence[SourceFile] = ()
@@ -126,7 +138,7 @@ class SignalsAudit:
         signals = self.signals
         return DatasetSummary(
             plugin=PluginRecord(name=PLUGIN, params={"models": signals.models, "queries": signals.queries}),
-            classes=[str(label) for label in range(signals.classes)],
+            classes=list(self.classes) or [str(label) for label in range(signals.classes)],
             image_size=None,
             digest=digest,
             drawn=False,
@@ -149,6 +161,7 @@ class SignalsAudit:
             corruption=None,
             status="done",
             privacy=privacy,
+            audited=self.audited,
         )
 
     def _privacy(self, found: Sequence[Audited], digest: str, records: bool) -> Privacy:

@@ -203,3 +203,16 @@ def counted_cost(spec: ProgramSpec, model: Model) -> dict[str, Any]:
         "reference_flops": reference.flops,
         "layers": [{**asdict(layer), "flops": layer.flops} for layer in layers(here)],
     }
+
+
+def outside_cost(network: Any, size: int) -> dict[str, Any]:
+    """The same of a network that was built elsewhere, which has one size alone; also its file is another's."""
+    cost = network_cost(network, (size, size, 3))
+    return {
+        "image_size": size,
+        **asdict(cost),
+        "reference_size": size,
+        "reference_macs": cost.macs,
+        "reference_flops": cost.flops,
+        "layers": [{**asdict(layer), "flops": layer.flops} for layer in layers(network)],
+    }

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +20,29 @@ from fer_audit.explain.row_measures import measure_maps
 from fer_audit.robustness.adversarial import ATTACKS, LossGradient, attack
 from fer_audit.robustness.batch_invariance import probe
 from fer_audit.robustness.corruptions import corrupt
-from fer_audit.specs import MeasureSpec, TrainingSpec, corrupted_key
+from fer_audit.specs import MeasureSpec, corrupted_key
 from fer_audit.store import ArtefactName, Store
-from fer_audit.training.program import Program
 
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 
 
+class Asked(Protocol):
+    """A network that can be asked, such as a program with its weights."""
+
+    @property
+    def logits(self) -> Callable[[Images], npt.NDArray[np.float32]]:
+        """Logits float32 (N, C) of images uint8 (N, H, W, 3)."""
+
+    @property
+    def network(self) -> Any:
+        """The `keras.Model` from such images to logits, its weights up to date."""
+
+
 class Instruments:
     """What is traced once for a program, and then measures every training of it."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Asked) -> None:
         """Nothing is traced before it is used."""
         self._program = program
         self._gradients: list[LossGradient] = []
@@ -56,11 +67,14 @@ class Instruments:
 class Trained:
     """A trained network, and what it is measured with."""
 
-    program: Program
+    program: Asked
     instruments: Instruments
     faces: FaceData
     augmentations: Sequence[Augmentation]  #: that it was trained with
-    spec: TrainingSpec
+    batch_size: int  #: that it is asked with
+    test_pixels: str  #: digest of the images of the test split
+    versions: dict[str, str]  #: of what corrupts images
+    data: str  #: address of the dataset
     store: Store
 
 
@@ -103,7 +117,7 @@ def _corruption(trained: Trained, measure: MeasureSpec) -> Found:
 
 def _corrupted_images(trained: Trained, measure: MeasureSpec) -> ArtefactName:
     """The corrupted test images, made once for a dataset and kept: all models are asked about the same ones."""
-    name = ("corrupted", corrupted_key(trained.spec.test_pixels, measure, trained.spec.versions))
+    name = ("corrupted", corrupted_key(trained.test_pixels, measure, trained.versions))
     if trained.store.has(*name):
         return name
     params, test = measure.params, trained.faces.test
@@ -114,7 +128,7 @@ def _corrupted_images(trained: Trained, measure: MeasureSpec) -> ArtefactName:
             np.save(folder / f"{severity}.npy", corrupt(images, params["corruption"], severity, params["seed"]))
 
     title = f"{len(images)} test images, {params['corruption']} at severities {params['severities']}"
-    trained.store.write(*name, fill, title=title, uses=[("datasets", trained.spec.data)])
+    trained.store.write(*name, fill, title=title, uses=[("datasets", trained.data)])
     return name
 
 
@@ -127,7 +141,7 @@ def _adversarial(trained: Trained, measure: MeasureSpec) -> Found:
         np.asarray(test.labels)[rows],
         epsilons=params["epsilons"],
         steps=params["steps"],
-        batch_size=trained.spec.program.batch_size,
+        batch_size=trained.batch_size,
         seed=params["seed"],
     )
     return Found({"rows": rows, **vars(found)}, {"attacks": list(ATTACKS)})
@@ -140,7 +154,7 @@ def _batch_invariance(trained: Trained, measure: MeasureSpec) -> Found:
         trained.program.logits,
         np.asarray(test.images[rows]),
         np.asarray(test.labels)[rows],
-        batch_size=trained.spec.program.batch_size,
+        batch_size=trained.batch_size,
         seed=params["seed"],
     )
     # JSON knows no infinity, which is the difference to a logit that is not finite.

@@ -125,7 +125,10 @@ class Worker:
             instruments=self._tools(program),
             faces=self._dataset(wanted.training.data),
             augmentations=self._augmentations(wanted.training),
-            spec=wanted.training,
+            batch_size=wanted.training.program.batch_size,
+            test_pixels=wanted.training.test_pixels,
+            versions=wanted.training.versions,
+            data=wanted.training.data,
             store=self._store,
         )
         failed: list[Exception] = []

@@ -118,6 +118,17 @@ def manifest(folder: Path) -> dict[str, Any]:
     return {"path": str(text(folder / "faces.csv", *lines))}
 
 
+def member_lists(folder: Path) -> dict[str, Any]:
+    lists = {}
+    for side in ("members", "nonmembers", "population", "test"):
+        lines = ["image,label,subject"]
+        for number in range(28):
+            path = face(folder / side / f"{number:02d}.png")
+            lines.append(f"{side}/{path.name},{FOLDERS[number % 7]},{side}{number // 4}")
+        lists[side] = str(text(folder / f"{side}.csv", *lines))
+    return lists
+
+
 def mmafedb(folder: Path) -> dict[str, Any]:
     return class_folders(folder, ("train", "valid", "test"))
 
@@ -154,6 +165,7 @@ LAYOUTS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "folders": folders,
     "jaffe": jaffe,
     "manifest": manifest,
+    "member-lists": member_lists,
     "mmafedb": mmafedb,
     "rafdb": rafdb,
     "sfew": sfew,

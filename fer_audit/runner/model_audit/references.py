@@ -1,0 +1,121 @@
+"""Reference models of an audit: those that somebody else trained, or new ones by a recipe."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from fer_audit.errors import DataError, FerAuditError, did_you_mean
+from fer_audit.grid import GridFile
+from fer_audit.plan import make_plan
+from fer_audit.registry import Registry
+from fer_audit.runner.engines.local import Finished, LocalEngine
+from fer_audit.runner.model_audit.subjects import Audited, Logits, answers, opened_at, opened_like
+from fer_audit.runner.privacy import read_answers
+from fer_audit.runner.run import train_missing
+from fer_audit.store import Store
+
+#: What a folder of reference models says of their rows.
+TABLE = "references.csv"
+
+_SHOWN = 3  #: rows that an error names
+
+
+class ReferenceTrainingError(FerAuditError):
+    """A reference model that could not be trained."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class References:
+    """Models like the audited one, and what they answered."""
+
+    keep: npt.NDArray[np.bool_]  #: (R, N), whether reference r was trained on row i
+    pool: Logits  #: (R, N, Q, C)
+    population: Logits  #: (R, Z, Q, C)
+    words: str  #: where they come from
+
+    def __len__(self) -> int:
+        return len(self.keep)
+
+
+def trained_references(file: GridFile, store: Store, *, workers: int, console: Console) -> References:
+    """References by the grid's recipe, on halves of members and non-members together; raises ReferenceTrainingError."""
+    plan = make_plan(file, store)
+    (cell,) = plan.cells
+    failures: dict[str, str] = {}
+    finished: list[Finished] = []
+    with LocalEngine(store, file.plugin_folders, workers) as engine:
+        train_missing(plan, store, engine, console, failures, finished)
+    if failures:
+        first = next(iter(failures.values())).strip().splitlines()[-1]
+        raise ReferenceTrainingError(
+            f"{len(failures)} of {len(cell.privacy)} reference trainings failed, the first: {first}"
+        )
+    jobs = [plan.trainings[key].job for key in cell.privacy]
+    if cell.keep is None:
+        raise ReferenceTrainingError("no reference was planned; expected privacy.references of at least 2")
+    pool, population = read_answers(store, jobs, "pool"), read_answers(store, jobs, "population")
+    parts = [cell.model.label, *(ref.label for ref in cell.chain)]
+    words = f"{len(jobs)} trained by the grid's recipe ({' + '.join(parts)})"
+    return References(cell.keep, pool, population, words)
+
+
+def given_references(folder: Path, like: Audited, registry: Registry, queries: tuple[str, ...]) -> References:
+    """The models of a folder, asked as `like` is; raises DataError, ModelFileError."""
+    names, keep = read_table(folder / TABLE, like.rows.data.pool.names)
+    data = like.rows.data
+    section = like.section
+    models = [
+        opened_like(like, opened_at(folder, name, section.trust, registry), section.preprocessing) for name in names
+    ]
+    return References(
+        keep=keep,
+        pool=np.stack([answers(model, data.pool.images, queries) for model in models]),
+        population=np.stack([answers(model, data.population.images, queries) for model in models]),
+        words=f"{len(names)} from the folder {folder.name}",
+    )
+
+
+def reference_count(file: GridFile) -> int:
+    """How many reference models an audit has, before any is trained or opened; raises DataError."""
+    if file.grid.models:
+        return file.grid.privacy.references
+    if file.grid.audit is None or file.grid.audit.references is None:
+        return 0
+    return len(read_table(file.base / file.grid.audit.references / TABLE, ())[0])
+
+
+def read_table(path: Path, rows: Sequence[str]) -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """Model files (R), and which of the images `rows` (N) each was trained on, bool (R, N); raises DataError."""
+    expected = "expected the header image,MODEL FILE,... and a line of 0 and 1 for each member and non-member"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [[value.strip() for value in line] for line in csv.reader(file, strict=True) if line]
+    except FileNotFoundError:
+        raise DataError(f"no {path.name} in the folder of references {path.parent}: {expected}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"can't read {path}: {error}; {expected}") from None
+    head = lines[0] if lines else []
+    if len(head) < 2 or head[0] != "image" or len(set(head)) < len(head):
+        raise DataError(f"{path}: {expected}, received {head}")
+    known = {}
+    for place, line in enumerate(lines[1:], 2):
+        if len(line) != len(head) or not set(line[1:]) <= {"0", "1"}:
+            raise DataError(f"{path}, line {place}: {expected}, received {line}")
+        known[line[0]] = [value == "1" for value in line[1:]]
+    missing = [row for row in rows if row not in known]
+    if missing:
+        near = did_you_mean(missing[0], known)
+        raise DataError(
+            f"{path} lacks {len(missing)} of the {len(rows)} members and non-members, such as "
+            f"{', '.join(missing[:_SHOWN])} ({near})"
+        )
+    return head[1:], np.array([known[row] for row in rows], np.bool_).T
