@@ -36,7 +36,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `gate`."""
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="results.json, or its folder")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="results.json, its folder, or a bundle")
     for side, word, example in (("max", "most", "mia_auc=0.6"), ("min", "least", "accuracy=0.5")):
         parser.add_argument(
             f"--{side}",

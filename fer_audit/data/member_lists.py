@@ -15,12 +15,13 @@ from pydantic import Field
 
 from fer_audit.data.class_folders import classed_images, named_folders
 from fer_audit.data.dataset import FaceData, Rows
+from fer_audit.data.images import refuse
 from fer_audit.data.labels import class_name
 from fer_audit.data.listed import ListedDataset
 from fer_audit.data.listing import Listing
 from fer_audit.data.manifest import Manifest
 from fer_audit.data.splits import ListedParameters, split_by_subject
-from fer_audit.errors import DataError
+from fer_audit.errors import DataError, did_you_mean
 
 T = TypeVar("T")
 
@@ -35,6 +36,9 @@ _LISTS = (
     ("population", "population", ""),
     ("test", "test", ""),
 )
+
+#: Lists that can't share an image: one was trained on or was not, and the population is not scored.
+_APART = (("members", "nonmembers"), ("members", "population"), ("nonmembers", "population"))
 
 
 class MemberLists(ListedDataset):
@@ -73,8 +77,10 @@ class MemberLists(ListedDataset):
 
     def listing(self, base: Path) -> Listing:
         """All lists, one after the other."""
-        found = {name: self._listed(base / path) for name, path in self._paths().items()}
-        _check_apart(found["members"], found["nonmembers"])
+        found = {name: self._listed(name, base / path) for name, path in self._paths().items()}
+        for one, other in _APART:
+            if other in found:
+                _check_apart(one, found[one], other, found[other])
         rows = [(name, split, side, found[name]) for name, split, side in _LISTS if name in found]
         lists = [listing for *_, listing in rows]
         attributes = dict.fromkeys(key for listing in lists for key in listing.attributes)
@@ -83,6 +89,8 @@ class MemberLists(ListedDataset):
             for key in attributes
         }
         known = all(listing.subjects is not None for listing in lists)
+        for listing in lists:
+            self._check_classes(listing)
         return Listing(
             source=f"{self.params.members} and {self.params.nonmembers}",
             names=_distinct({name: listing.names for name, _, _, listing in rows}),
@@ -99,7 +107,9 @@ class MemberLists(ListedDataset):
         given = {name: getattr(self.params, name) for name, _, _ in _LISTS}
         return {name: path for name, path in given.items() if path is not None}
 
-    def _listed(self, path: Path) -> Listing:
+    def _listed(self, name: str, path: Path) -> Listing:
+        if not path.exists():
+            raise DataError(f"no {name} at {str(path)!r}: expected a csv, or a folder with one folder a class")
         if path.is_dir():
             ignored = {class_name(name) for name in self.params.ignore}
             labels = {name: None if to in ignored else to for name, to in named_folders(path).items()}
@@ -111,6 +121,18 @@ class MemberLists(ListedDataset):
             raise DataError(f"{path} has a column {MEMBERSHIP!r}: expected none, as each list is of one side")
         return listing
 
+    def _check_classes(self, listing: Listing) -> None:
+        classes = self.params.class_names
+        if classes is None:
+            return
+        named = zip(listing.places, listing.labels, strict=True)
+        odd = [
+            f"{place}: label {label!r} ({did_you_mean(label, classes)})"
+            for place, label in named
+            if label not in classes
+        ]
+        refuse(listing.source, odd, "labels of `classes` and `ignore` only")
+
     def read(self, size: int, base: Path) -> FaceData:
         """Reads all images of the lists."""
         data = self.listing(base).load(size, self.params)
@@ -121,6 +143,11 @@ class MemberLists(ListedDataset):
             raise DataError(f"no {side} is left: expected images in both lists that can be read")
         if self.params.population is None and self.params.population_fraction:
             pool, population = self._with_population(pool, member)
+            if len(pool) == member.sum():
+                raise DataError(
+                    f"a share of {self.params.population_fraction:g} for the population leaves no non-member: expected "
+                    "more people among the non-members, a smaller population_fraction, or a list `population`"
+                )
         test = data.test
         if self.params.test is None:
             test = pool.take(np.flatnonzero(np.array(pool.attributes[MEMBERSHIP]) == NONMEMBER))
@@ -166,10 +193,10 @@ def _distinct(names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(f"{name}/{row}" for name, of_list in names.items() for row in of_list)
 
 
-def _check_apart(members: Listing, nonmembers: Listing) -> None:
-    there = {path.resolve(): name for path, name in zip(members.paths, members.names, strict=True)}
-    both = [name for path, name in zip(nonmembers.paths, nonmembers.names, strict=True) if path.resolve() in there]
+def _check_apart(one: str, ones: Listing, other: str, others: Listing) -> None:
+    there = {path.resolve() for path in ones.paths}
+    both = [name for path, name in zip(others.paths, others.names, strict=True) if path.resolve() in there]
     if both:
         raise DataError(
-            f"{len(both)} images are members and non-members, the first {both[0]!r}: expected each in one of the lists"
+            f"{len(both)} images are in the lists {one} and {other}, the first {both[0]!r}: expected each in one only"
         )

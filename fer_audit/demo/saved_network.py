@@ -25,7 +25,7 @@ def write_network(network: keras.Model, image_size: int, folder: Path) -> str:
     module.network = network  # what a SavedModel's functions use must hang on it
     signatures, missing = {LOGITS: tf.function(logits, input_signature=[images])}, ""
     try:
-        traced = GradCam(network, image_shape=(image_size, image_size, 3))._heat
+        traced = GradCam(network, image_shape=(image_size, image_size, 3)).heat
     except ExplanationError as error:
         missing = str(error)
     else:

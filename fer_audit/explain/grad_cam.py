@@ -26,6 +26,7 @@ class GradCam:
 
     layer: str  #: the layer whose map is explained
     map_shape: tuple[int, int]  #: height and width of that map
+    heat: Any  #: traced, of uint8 images (B, H, W, 3) and int64 classes (B,): heat (B, h, w) at the size of the map
 
     def __init__(
         self, network: keras.Model, layer: str | None = None, *, image_shape: tuple[int, int, int] | None = None
@@ -46,7 +47,7 @@ class GradCam:
         self._explained = chosen.layer
         self._unmoved = False  # whether the logits do not depend on the map
         # Batches of any length fit the signature.
-        self._heat = tf.function(
+        self.heat = tf.function(
             self._trace,
             input_signature=[tf.TensorSpec((None, *self._image_shape), tf.uint8), tf.TensorSpec((None,), tf.int64)],
         ).get_concrete_function()
@@ -62,7 +63,7 @@ class GradCam:
         for start in range(0, len(images), rows):
             part = slice(start, start + rows)
             batch = tf.constant(np.ascontiguousarray(images[part])), tf.constant(classes[part], tf.int64)
-            heat[part] = upsampled(self._heat(*batch).numpy(), height, width)
+            heat[part] = upsampled(self.heat(*batch).numpy(), height, width)
         return heat
 
     def _trace(self, images: Any, classes: Any) -> Any:

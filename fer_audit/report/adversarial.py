@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fer_audit.report.naming import several_seeds
+from fer_audit.report.naming import several_seeds, tested_on
 from fer_audit.report.numbers import percent
 from fer_audit.report.table import Column, Entry, Table, field, identified, measured
 from fer_audit.results import AdversarialRobustness, Results
@@ -18,7 +18,7 @@ def adversarial_table(results: Results) -> Table:
     attacks = list(dict.fromkeys((one.attack, one.epsilon) for _, done in cells for one in done.points))
     columns = (
         Column("Cell", numeric=False),
-        Column("Images", "of the test split"),
+        Column("Images", f"of {tested_on(results)}"),
         Column("Clean", "accuracy on these images as they are"),
         *map(_column, attacks),
         Column("Largest change", "of a pixel that was made, in grey levels of 0..255"),

@@ -67,7 +67,7 @@ def _plugin_changes(one: Cell, other: Cell) -> Iterator[str]:
         if first.name != second.name:
             continue
         if first.source and second.source and first.source != second.source:
-            yield f"{kind} {first.name}: other code"
+            yield f"{kind} {first.name}: {'another file' if kind == 'model' and one.audited else 'other code'}"
         if kind != "attack" and first.params != second.params:
             yield f"{kind} {first.name}: other parameters"
 

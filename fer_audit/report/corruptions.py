@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fer_audit.report.naming import cell_name, several_seeds
+from fer_audit.report.naming import cell_name, several_seeds, tested_on
 from fer_audit.report.numbers import percent, ratio
 from fer_audit.report.table import Column, Entry, Table, field, identified, measured, scale_of, words
 from fer_audit.results import Cell, CorruptionRobustness, Results
@@ -14,7 +14,7 @@ def corruptions_table(results: Results) -> Table:
     """Accuracy on clean and on corrupted images, and the mean corruption error."""
     columns = (
         Column("Cell", numeric=False),
-        Column("Images", "of the test split"),
+        Column("Images", f"of {tested_on(results)}"),
         Column("Clean", "accuracy on these images as they are"),
         Column("Corrupted", "accuracy, mean over kinds and severities"),
         _MCE,

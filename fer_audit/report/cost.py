@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fer_audit.report.numbers import percent, short
+from fer_audit.report.numbers import UNKNOWN, percent, short
 from fer_audit.report.table import Bar, Column, Entry, Table, field, words
 from fer_audit.results import Cost, Latency, LayerCost, Results, RunRecord
 
@@ -14,16 +14,17 @@ _BATCHES = (1, 32)
 
 def cost_table(results: Results) -> Table:
     """Counts of each model in every unit; unlike units stand apart, and only MACs have bars."""
-    size = results.dataset.image_size
+    sizes = {cost.image_size for cost in results.costs}
+    size = f"{results.dataset.image_size} px" if len(sizes) < 2 else "its size"
     reference = results.costs[0].reference_size if results.costs else 224
     columns = (
         Column("Model", numeric=False),
         Column("params_total"),
         Column("params_trainable"),
-        Column(f"MACs at {size} px", "multiply-accumulates of convolution and dense layers"),
-        Column(f"FLOPs at {size} px", f"2 {_TIMES} MACs"),
-        Column(f"Profiler at {size} px", "float operations of the TensorFlow profiler, element-wise work among them"),
-        Column(f"fvcore at {size} px", "MACs, and 2 for each element of a batch norm; fvcore calls it FLOPs"),
+        Column(f"MACs at {size}", "multiply-accumulates of convolution and dense layers"),
+        Column(f"FLOPs at {size}", f"2 {_TIMES} MACs"),
+        Column(f"Profiler at {size}", "float operations of the TensorFlow profiler, element-wise work among them"),
+        Column(f"fvcore at {size}", "MACs, and 2 for each element of a batch norm; fvcore calls it FLOPs"),
         Column(f"MACs at {reference} px", "the size at which published figures are counted"),
         Column(f"FLOPs at {reference} px", f"2 {_TIMES} MACs"),
     )
@@ -64,6 +65,9 @@ def speed_table(results: Results, run: RunRecord | None) -> Table:
         ]
     speeds = [speeds_of(run, batch) for batch in _BATCHES]
     rows = [_speed_row(cost, [found.get(cost.model) for found in speeds]) for cost in results.costs]
+    counted = {cost.model for cost in results.costs}
+    timed = dict.fromkeys(name for found in speeds for name in found if name not in counted)
+    rows += [_timed_row(name, [found.get(name) for found in speeds]) for name in timed]
     return Table("speed", "Memory and speed", tuple(columns), tuple(rows))
 
 
@@ -74,6 +78,11 @@ def _speed_row(cost: Cost, speeds: list[Latency | None]) -> tuple[Entry, ...]:
         *(field(cost, name, _bytes) for name in sizes),
         *(entry for speed in speeds for entry in _speed(speed)),
     )
+
+
+def _timed_row(model: str, speeds: list[Latency | None]) -> tuple[Entry, ...]:
+    """A model of which nothing was counted, as its file is not one of Keras."""
+    return (words(model), *[Entry(UNKNOWN)] * 3, *(entry for speed in speeds for entry in _speed(speed)))
 
 
 def _speed(speed: Latency | None) -> tuple[Entry, Entry, Entry]:

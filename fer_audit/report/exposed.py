@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fer_audit.report.naming import attack_name, several_seeds
+from fer_audit.report.naming import attack_name, given_models, several_seeds
 from fer_audit.report.numbers import UNKNOWN, decimal
 from fer_audit.report.strongest import strongest_attack
-from fer_audit.report.table import Column, Entry, Table, field, identified, number, words
+from fer_audit.report.table import Column, Entry, Table, field, identified, number, without, words
 from fer_audit.results import AttackResult, Cell, ExposedRecord, Results
 
 _COLUMNS = (
@@ -21,6 +21,10 @@ _COLUMNS = (
 )
 
 
+#: What only several targets can tell.
+_OVER_TARGETS = ("SD", "Found in", "Targets", "As non-member")
+
+
 def exposed_table(results: Results, limit: int) -> Table:
     """The most exposed records of each of the first `limit` cells, after its strongest attack."""
     seeds = several_seeds(results)
@@ -31,7 +35,8 @@ def exposed_table(results: Results, limit: int) -> Table:
         if (attack := strongest_attack(cell))
         for record in _records(cell, attack)
     ]
-    return Table("exposed", "Most exposed records of the strongest attack", _COLUMNS, tuple(rows), tools=True)
+    table = Table("exposed", "Most exposed records of the strongest attack", _COLUMNS, tuple(rows), tools=True)
+    return without(table, *_OVER_TARGETS) if given_models(results) else table
 
 
 def _records(cell: Cell, attack: AttackResult) -> list[ExposedRecord]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fer_audit.report.attack_rows import attack_entry
-from fer_audit.report.naming import several_seeds
+from fer_audit.report.naming import given_models, several_seeds
 from fer_audit.report.numbers import decimal
-from fer_audit.report.table import Column, Table, field, identified, linked
+from fer_audit.report.table import Column, Table, field, identified, linked, without
 from fer_audit.results import Results
 
 
@@ -29,4 +29,5 @@ def exposure_table(results: Results, cells: int) -> Table:
         for cell, found in kept
         for attack in found.attacks
     ]
-    return Table("exposure", "Exposure of every row", columns, tuple(rows), tools=True)
+    table = Table("exposure", "Exposure of every row", columns, tuple(rows), tools=True)
+    return without(table, "Rank correlation") if given_models(results) else table

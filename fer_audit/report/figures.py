@@ -22,6 +22,9 @@ from fer_audit.errors import FerAuditError, did_you_mean
 from fer_audit.report.charts import forest
 from fer_audit.report.charts.adversarial import adversarial_accuracy as _adversarial_accuracy
 from fer_audit.report.charts.attack_auc import attack_auc as _attack_auc
+from fer_audit.report.charts.checkpoints import accuracy_over_time as _accuracy_over_time
+from fer_audit.report.charts.checkpoints import checkpoints
+from fer_audit.report.charts.checkpoints import leakage_over_time as _leakage_over_time
 from fer_audit.report.charts.confusion import confusion_matrix as _confusion_matrix
 from fer_audit.report.charts.confusion import label_transition as _label_transition
 from fer_audit.report.charts.corrupted_rows import corrupted_rows as _corrupted_rows
@@ -106,6 +109,16 @@ def member_accuracy(of: Source, model: str | None = None) -> go.Figure:
     results = _results(of)
     name = _model(results, model, lambda cell: cell.privacy is not None, "privacy models")
     return _alone(_member_accuracy(results, name), f"Members against non-members: {name}", _rows_height(results, name))
+
+
+def leakage_over_time(of: Source) -> go.Figure:
+    """The AUC of each attack on checkpoints of one training, against their epochs."""
+    return _alone(_leakage_over_time(_followed_training(of)), "Leakage over training time")
+
+
+def accuracy_over_time(of: Source) -> go.Figure:
+    """Accuracy on members and on non-members of checkpoints of one training, against their epochs."""
+    return _alone(_accuracy_over_time(_followed_training(of)), "Accuracy over training time")
 
 
 def accuracy_curves(of: Source, cell: str | None = None) -> go.Figure:
@@ -200,6 +213,12 @@ def _alone(figure: go.Figure, title: str, height: int = _HEIGHT) -> go.Figure:
 
 def _results(of: Source) -> Results:
     return of if isinstance(of, Results) else of.results
+
+
+def _followed_training(of: Source) -> Results:
+    results = _results(of)
+    _pick("cell", None, [cell.id for cell in checkpoints(results)], "another checkpoint of its training")
+    return results
 
 
 def _of_cell(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fer_audit.report.checkpoint_findings import over_time
 from fer_audit.report.comparison import Pair, against_none, against_undefended, clean_cells, direction, effects, side
+from fer_audit.report.declared_findings import declared
 from fer_audit.report.finding import Finding, counted, named, others
 from fer_audit.report.label_findings import label_errors, memorisation, noise
-from fer_audit.report.naming import attack_name
+from fer_audit.report.naming import attack_name, given_models, tested_on
 from fer_audit.report.numbers import (
     decimal,
     loss,
@@ -32,6 +34,7 @@ from fer_audit.report.table import Origin
 from fer_audit.results import AttackResult, Cell, Estimate, Results, Slice
 
 SIGNIFICANT = 0.05
+POPULATION = "population"  #: as the checks of splits call it
 
 
 def findings(results: Results) -> list[Finding]:
@@ -42,10 +45,12 @@ def findings(results: Results) -> list[Finding]:
     defended = [(pair[0].defence, pair) for pair in against_undefended(results.cells)]
     found = (
         refuted_promises(everything),
+        *declared(everything),
         _coverage(everything),
         _invalid(results),
         _different_splits(results),
         _leakage(results),
+        over_time(results),
         _accuracy(results),
         equal_accuracy(results),
         _leakage_effect(results, "augmentation", augmented),
@@ -69,23 +74,32 @@ def findings(results: Results) -> list[Finding]:
 
 
 def _invalid(results: Results) -> Finding | None:
+    """Why attacks say nothing, but for what is told of labels that look permuted already."""
+    told = {warning for cell in results.cells if cell.audited for warning in cell.audited.warnings}
     reasons = [cell.privacy.invalid for cell in results.cells if cell.privacy and cell.privacy.invalid]
+    reasons = [reason for reason in reasons if reason not in told]
     if not reasons:
         return None
     of = "all" if len(reasons) == len(results.cells) else f"{len(reasons):,} of {len(results.cells):,}"
-    return Finding("Membership results can't be trusted", f"In {of} cells {reasons[0]}.", "bad")
+    what = "of all models" if of == "all" else f"of {of} models"
+    text = f"Those {what}: {reasons[0]}." if given_models(results) else f"In {of} cells {reasons[0]}."
+    return Finding("Membership results can't be trusted", text, "bad")
 
 
 def _different_splits(results: Results) -> Finding | None:
     """Splits that a blind baseline tells apart; halves of the pool, which attacks are judged on, are not among them."""
     hygiene = results.dataset.hygiene
     found = [check for check in hygiene.blind if check.seed is None and check.found] if hygiene else []
+    given = given_models(results)
+    if given:  # that the two sides of the audit differ is said of the results that it spoils
+        found = [check for check in found if POPULATION in (check.one, check.other)]
     if not found:
         return None
+    judged = "members and non-members" if given else "halves of the train split"
     told = "; ".join(f"{c.one} from {c.other} (AUC {with_interval(c.auc, decimal)}, by {c.telling})" for c in found)
     text = (
         f"Image statistics alone tell {told}: accuracy may differ for that reason alone. Telling them apart says "
-        f"nothing of membership; attacks here are judged on halves of the train split."
+        f"nothing of membership; attacks here are judged on {judged}."
     )
     return Finding("Splits come from different sources", text, "bad", tuple((check.auc, "value") for check in found))
 
@@ -96,11 +110,17 @@ def _coverage(results: Results) -> Finding | None:
         return None
     failed = sum(cell.status == "failed" for cell in undone)
     text = f"{failed:,} failed and {len(undone) - failed:,} are missing of {counted(len(results.cells), 'cell')}; "
-    return Finding("The grid is not complete", text + "nothing below speaks about them.", "bad")
+    title = "Not every model could be audited" if given_models(results) else "The grid is not complete"
+    return Finding(title, text + "nothing below speaks about them.", "bad")
 
 
 def _leakage(results: Results) -> Finding:
-    attacked = [cell for cell in results.cells if strongest_attack(cell)]
+    every = [cell for cell in results.cells if strongest_attack(cell)]
+    # Of a model whose labels look permuted, attacks know no more than of any other that is asked about wrong labels.
+    attacked = [cell for cell in every if not (cell.audited and cell.privacy and cell.privacy.invalid)]
+    if every and not attacked:
+        text = "The results of no attack can be trusted, so nothing is known of leakage."
+        return Finding("Leakage is unknown", text, "open")
     comparisons = sum(1 for cell in attacked for _ in _known(cell))
     if not comparisons:
         return Finding("Leakage is unknown", "No membership attack was run, so nothing is known of leakage.", "open")
@@ -125,7 +145,8 @@ def _leak(results: Results, attacked: list[Cell], leaky: list[Cell], comparisons
         "An attack does better than chance on them, with each interval widened for "
         f"{counted(comparisons, 'comparison')}."
     )
-    title = f"Membership leaks from {len(leaky):,} of {counted(len(attacked), 'attacked cell')}"
+    noun = "audited model" if given_models(results) else "attacked cell"
+    title = f"Membership leaks from {len(leaky):,} of {counted(len(attacked), noun)}"
     return Finding(title, text + highest + silent, "bad", of)
 
 
@@ -190,22 +211,24 @@ def _accuracy(results: Results) -> Finding | None:
     of: tuple[Origin, ...] = ((_balanced(best), "value"),)
     score = f"balanced accuracy {with_interval(_balanced(best))}, chance being {percent(chance)}"
     where = " on clean labels" if len(measured) < sum(cell.utility is not None for cell in results.cells) else ""
+    score += f", on {tested_on(results)}" if given_models(results) else ""
     if side(_balanced(best), chance, len(measured)) <= 0:
         text = f"The best{where}, {named(results, best)}, has {score}."
         return Finding("No cell can be told from chance", text, "bad", of)
     ties = [cell for cell in measured if cell is not best and not _beats(best, cell, len(measured))]
-    text = f"The best{where}, {named(results, best)}, has {score}.{_ties(len(ties), len(measured) - 1)}"
+    text = f"The best{where}, {named(results, best)}, has {score}.{_ties(results, len(ties), len(measured) - 1)}"
     return Finding("Expressions are recognised", text, "good", of)
 
 
-def _ties(ties: int, rest: int) -> str:
+def _ties(results: Results, ties: int, rest: int) -> str:
+    others = f"{rest:,} others" + ("" if given_models(results) else " on the same kind of labels")
     if not rest:
         return ""
     if not ties:
-        return f" It is better than each of the {rest:,} others on the same kind of labels."
+        return f" It is better than each of the {others}."
     if ties == rest:
-        return f" None of the {rest:,} others on the same kind of labels can be told apart from it at this size."
-    return f" {ties:,} of the {rest:,} others on the same kind of labels can't be told apart from it at this size."
+        return f" None of the {others} can be told apart from it at this size."
+    return f" {ties:,} of the {others} can't be told apart from it at this size."
 
 
 def _leakage_effect(results: Results, against: str, pairs: Sequence[tuple[str, Pair]]) -> Finding | None:

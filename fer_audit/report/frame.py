@@ -24,15 +24,25 @@ _TEXT = {
     *("attack", "attack_params", "threat_model", "unit", "epsilon_unit", "correction", "family", "group", "record"),
     *("class", "true", "predicted", "label", "kind", "measure", "better", "layer", "output_shape"),
     *("training", "accountant", "sampling", "audit", "below", "above"),
+    *("model_file", "model_format", "model_sha256", "model_outputs", "model_references", "model_warnings"),
+    *("input_shape", "colour", "scaling", "layout", "classes"),
 }
 _INTEGERS = {
     *(set(Cost.model_fields) | set(LayerCost.model_fields)) - {"model", "layers", "name", "kind", "output_shape"},
     *COUNTS,
     *("seed", "seeds", "references", "rows", "target", "epoch", "rank", "severity", "steps", "batch", "runs", "empty"),
     *("member_targets", "true_positives", "suspected", "corrupted_rows", "models", "place"),
+    *("model_bytes", "model_checkpoint", "size", "calibration_members", "calibration_nonmembers"),
     *("group_images", "batch_size", "epochs", "count", "included", "copies", "guesses", "correct", "decisions"),
 }
-_TRUTHS = {"corrupted", "batch_invariant", "refuted", "canary_promise_refuted", "many_run_promise_refuted"}
+_TRUTHS = {
+    "corrupted",
+    "batch_invariant",
+    "refuted",
+    "canary_promise_refuted",
+    "many_run_promise_refuted",
+    "model_trusted",
+}
 
 
 def frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer_audit.report import attack_frames, model_frames, private_frames
+from fer_audit.report import attack_frames, audited_frames, model_frames, private_frames
 from fer_audit.report.finding import counted
 from fer_audit.report.finished_run import read_finished
 from fer_audit.report.naming import attacks
@@ -95,6 +95,16 @@ class LoadedResults:
     def matched(self) -> pd.DataFrame:
         """A row per cell and attack: `difference` to private training that is as accurate, `below` and `above` it."""
         return private_frames.matched(self.results)
+
+    @cached_property
+    def audited_models(self) -> pd.DataFrame:
+        """A row per model that was audited as given: `model_file`, `model_sha256`, `scaling`, `model_warnings`, ..."""
+        return audited_frames.models(self.results)
+
+    @cached_property
+    def checkpoints(self) -> pd.DataFrame:
+        """A row per checkpoint of a training (`model_checkpoint`: epochs) and attack: `auc`, `member_accuracy`, ..."""
+        return audited_frames.checkpoints(self.results)
 
     @cached_property
     def classes(self) -> pd.DataFrame:

@@ -68,7 +68,16 @@ def gated(metric: str, source: Source) -> list[Gated] | str:
         return "the cell failed" if cell.status == "failed" else "the cell is missing"
     if METRICS[metric].needs == "attacks.membership" and cell.privacy and cell.privacy.invalid:
         return f"its membership results can't be trusted, since {cell.privacy.invalid}"
-    return list(reader.take(source)) or reader.unmeasured
+    return list(reader.take(source)) or _unmeasured(metric, cell, reader)
+
+
+def _unmeasured(metric: str, cell: Cell, reader: Reader) -> str:
+    """Why there is no number of a cell that is done."""
+    if cell.audited and METRICS[metric].error == "exact" and metric != "epsilon":
+        return f"layers are counted in Keras files alone, and its file is of format {cell.audited.format}"
+    if cell.audited and cell.utility is None and metric in ("accuracy", "balanced_accuracy"):
+        return "only answers were audited, without a test"
+    return reader.unmeasured
 
 
 def reader_of(metric: str) -> Reader:

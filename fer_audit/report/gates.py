@@ -237,7 +237,7 @@ def _row(one: Judged) -> tuple[Entry, ...]:
     about = ["certain"] if gate.certain else []
     limit = Entry(limit_text(gate), limit_of(gate), of=((gate, "max" if gate.max is not None else "min"),))
     return (
-        words(gate.metric, "; ".join(filter(None, [METRICS[gate.metric].words, *about, where_text(gate)]))),
+        words(gate.metric, "; ".join(filter(None, [_meaning(one), *about, where_text(gate)]))),
         Entry(one.word, sort=one.word, tone="open" if one.word == "warning" else _TONES[one.outcome]),
         _value(gate, worst),
         limit,
@@ -245,6 +245,21 @@ def _row(one: Judged) -> tuple[Entry, ...]:
         words(cells_text(one), one.reasons[0] if one.reasons else ""),
         words(one.name or UNKNOWN),
     )
+
+
+#: What metrics are where models were audited as they were given, as far as the usual words would be wrong.
+_OF_GIVEN = {
+    "accuracy": "accuracy on rows that the model was not trained on",
+    "balanced_accuracy": "mean of the recall of each class on rows that the model was not trained on",
+    "macs": "multiply-accumulates for one image at the model's size",
+    "mce": "mean corruption error; 1 is the baseline model",
+}
+
+
+def _meaning(one: Judged) -> str:
+    """What the metric of a gate is."""
+    usual, given = METRICS[one.gate.metric].words, any(judged.cell.audited for judged in one.cells)
+    return _OF_GIVEN.get(one.gate.metric, usual) if given else usual
 
 
 def cells_text(one: Judged) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fer_audit.report.comparison import clean_cells
-from fer_audit.report.naming import answers_only, cell_name, several_seeds
+from fer_audit.report.naming import answers_only, cell_name, given_models, several_seeds, tested_on
 from fer_audit.report.numbers import Form, decimal, integer, interval, percent, short
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.report.table import Origin
@@ -34,6 +34,9 @@ def headline(results: Results) -> list[Tile]:
 def _cells(results: Results) -> Tile:
     done = sum(cell.status == "done" for cell in results.cells)
     data = results.dataset
+    if given_models(results):
+        note = f"{integer(data.pool.rows)} members and non-members of {len(data.classes)} classes"
+        return Tile("Models audited", f"{done:,} of {len(results.cells):,}", note=note, of=((results, "cells"),))
     note = f"{integer(data.pool.rows)} train and {integer(data.test.rows)} test images of {len(data.classes)} classes"
     return Tile("Cells done", f"{done:,} of {len(results.cells):,}", note=note, of=((results, "cells"),))
 
@@ -47,7 +50,8 @@ def _audited(results: Results) -> Tile:
 def _accuracy(results: Results) -> Tile | None:
     cells = clean_cells([cell for cell in results.cells if cell.utility])
     scored = [(cell, cell.utility.balanced_accuracy) for cell in cells if cell.utility]
-    return _highest(results, "Best balanced accuracy", scored, percent)
+    where = f" on {tested_on(results)}" if given_models(results) else ""
+    return _highest(results, f"Best balanced accuracy{where}", scored, percent)
 
 
 def _leakage(results: Results) -> Tile | None:

@@ -7,14 +7,15 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from fer_audit.report.audited import Audited, audited
+from fer_audit.report.audited_models import declared_text
 from fer_audit.report.findings import findings
 from fer_audit.report.gates import Judged, Verdict, gates_table, judge, verdict, where_text
 from fer_audit.report.guarantees import guarantees
-from fer_audit.report.naming import attack_name, cell_name, labels_name, several_seeds, with_defences
+from fer_audit.report.naming import attack_name, cell_name, given_models, labels_name, several_seeds, with_defences
 from fer_audit.report.numbers import UNKNOWN, decimal, loss, with_interval
 from fer_audit.report.strongest import strongest_attack
 from fer_audit.report.table import Entry
-from fer_audit.results import Cell, Guarantee, Results, RunRecord
+from fer_audit.results import AuditedFile, Cell, Guarantee, Results, RunRecord
 
 _MOST_FINDINGS = 5
 _MOST_ROWS, _MOST_PROMISES = 30, 15
@@ -37,6 +38,7 @@ def summary(results: Results, run: RunRecord | None) -> str:
         gates_block(judged),
         _findings(results),
         _cells(results),
+        _audited_models(results),
         _provenance(results, run),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
@@ -110,7 +112,9 @@ def _findings(results: Results) -> str:
 def _cells(results: Results) -> str:
     seeds = several_seeds(results)
     defences = with_defences(results)
-    told = ["Model", "Augmentation", *(["Defence"] if defences else []), "Labels", *(["Seed"] if seeds else [])]
+    told = ["Model", *(["Defence"] if defences else []), *(["Seed"] if seeds else [])]
+    if not given_models(results):
+        told = ["Model", "Augmentation", *(["Defence"] if defences else []), "Labels", *(["Seed"] if seeds else [])]
     rows = [map(_short, _cell(cell, defences, seeds)) for cell in results.cells[:_MOST_ROWS]]
     columns = [*told, "Status", "Accuracy", "Balanced acc.", "Attack AUC"]
     return "### Cells\n\n" + _table(columns, rows, len(results.cells), "cells")
@@ -120,15 +124,32 @@ def _cell(cell: Cell, defences: bool, seeds: bool) -> list[str]:
     utility = cell.utility
     return [
         cell.model,
-        cell.augmentation,
+        *([] if cell.audited else [cell.augmentation]),
         *([cell.defence] if defences else []),
-        labels_name(cell),
+        *([] if cell.audited else [labels_name(cell)]),
         *([str(cell.seed)] if seeds else []),
         cell.status,
         with_interval(utility.accuracy) if utility else UNKNOWN,
         with_interval(utility.balanced_accuracy) if utility else UNKNOWN,
         _leakage(cell),
     ]
+
+
+_FILES = ("Model", "File", "Format", "SHA-256", "Declared", "Thresholds from", "Warnings")
+
+
+def _audited_models(results: Results) -> str:
+    """A table of the files that were audited as they were given; empty where there are none."""
+    found = [(cell, cell.audited) for cell in results.cells if cell.audited]
+    rows = [map(_short, _file(cell, one)) for cell, one in found[:_MOST_ROWS]]
+    return "### Audited models\n\n" + _table(_FILES, rows, len(found), "models") if found else ""
+
+
+def _file(cell: Cell, one: AuditedFile) -> list[str]:
+    held = one.calibration
+    split = f"{held.members:,} members and {held.nonmembers:,} non-members, not scored" if held else one.references
+    declared = declared_text(one) or "nothing"
+    return [cell.model, one.file, one.format, one.sha256[:12], declared, split or UNKNOWN, str(len(one.warnings))]
 
 
 def _leakage(cell: Cell) -> str:

@@ -13,6 +13,24 @@ def answers_only(results: Results) -> bool:
     return results.dataset.image_size is None
 
 
+def given_models(results: Results) -> bool:
+    """Whether models were audited as they were given, and not trained by the run."""
+    return any(cell.audited is not None for cell in results.cells)
+
+
+def tested_on(results: Results) -> str:
+    """What accuracy was measured on: models that were given are tested on a list of their own, or on non-members."""
+    if not given_models(results):
+        return "the test split"
+    return "the test list" if results.dataset.plugin.params.get("test") else "the non-members"
+
+
+def threshold_setters(results: Results) -> str:
+    """Who set the thresholds of the decisions."""
+    held = [cell.audited.calibration for cell in results.cells if cell.audited and cell.audited.calibration]
+    return "calibration rows" if held else "reference models"
+
+
 def several_seeds(results: Results) -> bool:
     """Whether cells must be told apart by their seed; so also where only some cells of a grid are looked at."""
     return len(set(results.provenance.seeds)) > 1 or len({cell.seed for cell in results.cells}) > 1

@@ -18,7 +18,14 @@ from fer_audit.report import hygiene as checks
 from fer_audit.report import numbers, tables
 from fer_audit.report.adversarial import adversarial_table
 from fer_audit.report.audited import refuted
+from fer_audit.report.audited_models import (
+    audited_models_table,
+    calibration_words,
+    declared_wrong,
+    references_trained,
+)
 from fer_audit.report.batch_invariance import batch_invariance_table
+from fer_audit.report.checkpoint_rows import checkpoints_table
 from fer_audit.report.corrupted_rows import corrupted_rows_table
 from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
 from fer_audit.report.cost import cost_table, layer_tables, speed_table
@@ -36,14 +43,22 @@ from fer_audit.report.label_errors import label_errors_table
 from fer_audit.report.left_out import left_out_table
 from fer_audit.report.live import Live
 from fer_audit.report.matched import matched_table, unmatched
-from fer_audit.report.naming import answers_only, cell_name, several_seeds, with_defences
+from fer_audit.report.naming import (
+    answers_only,
+    cell_name,
+    given_models,
+    several_seeds,
+    tested_on,
+    threshold_setters,
+    with_defences,
+)
 from fer_audit.report.noise import noise_area_table, noise_table
 from fer_audit.report.outside_code import outside_code_table
 from fer_audit.report.payload import SHOWN, packed, payload
 from fer_audit.report.pictures import Picture, pictures
 from fer_audit.report.pointers import Pointers
 from fer_audit.report.promises import promises_table
-from fer_audit.report.reproduction import reproduction
+from fer_audit.report.reproduction import repetition, reproduction
 from fer_audit.report.sections import DETAILED, cut, sections
 from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
 from fer_audit.report.table import Table, reachable
@@ -131,6 +146,13 @@ def page_html(
         invalid=_invalid(results),
         people=checks.shared_subjects(results.dataset.hygiene),
         answers_only=answers_only(results),
+        given_models=given_models(results),
+        setters=threshold_setters(results),
+        calibrated=calibration_words(results),
+        warned=declared_wrong(results),
+        tested=tested_on(results),
+        with_recipe=references_trained(results) or not given_models(results),
+        repetition=repetition(results, run),
         compared=compared is not None,
         reproduction=reproduction(results, run),
         subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
@@ -169,6 +191,8 @@ def _tables(results: Results, run: RunRecord | None, folder: Path) -> dict[str, 
         exposed_table(results, DETAILED),
         reachable(exposure_table(results, DETAILED), folder),
         tables.memorisation_table(results),
+        audited_models_table(results),
+        checkpoints_table(results),
         cost_table(results),
         speed_table(results, run),
         tables.splits_table(results.dataset),

@@ -10,7 +10,7 @@ from typing import Any
 
 from fer_audit.report.finished_run import FinishedRun
 from fer_audit.report.numbers import UNKNOWN
-from fer_audit.results import DatasetSummary, RunRecord
+from fer_audit.results import AuditedFile, DatasetSummary, RunRecord
 
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
 
@@ -59,6 +59,7 @@ def _known(run: FinishedRun) -> Iterator[tuple[tuple[str, str], str]]:
     groups = (
         ("software", software),
         ("dataset", _dataset(run.results.dataset)),
+        ("audited model", {cell.model: _file(cell.audited) for cell in run.results.cells if cell.audited}),
         ("code", {file.path: file.sha256 for file in origin.code if file.plugins}),
         ("recipe", origin.recipe),
         ("grid", {"name": run.results.grid, "SHA-256": origin.grid_sha256, "seeds": origin.seeds}),
@@ -77,6 +78,19 @@ def _dataset(data: DatasetSummary) -> dict[str, Any]:
         "classes": data.classes,
         "image size": data.image_size,
         "rows": {"train": data.pool.rows, "test": data.test.rows, "population": data.population.rows},
+    }
+
+
+def _file(audited: AuditedFile) -> dict[str, Any]:
+    held = audited.calibration
+    return {
+        "SHA-256": audited.sha256,
+        "preprocessing": audited.preprocessing,
+        "trusted": audited.trusted,
+        "epochs": audited.checkpoint,
+        "references": audited.references,
+        "calibration members": held.members if held else None,
+        "calibration non-members": held.nonmembers if held else None,
     }
 
 

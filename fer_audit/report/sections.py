@@ -11,11 +11,12 @@ from fer_audit.report.charts import forest
 from fer_audit.report.charts.adversarial import adversarial_accuracy
 from fer_audit.report.charts.attack_auc import attack_auc
 from fer_audit.report.charts.chart import Chart, Variant
+from fer_audit.report.charts.checkpoints import accuracy_over_time, checkpoints, leakage_over_time
 from fer_audit.report.charts.confusion import confusion_matrix, label_transition
 from fer_audit.report.charts.corrupted_rows import corrupted_rows
 from fer_audit.report.charts.corruptions import corruption_accuracy, corruption_errors
 from fer_audit.report.charts.curves import accuracy_curves, kept_epoch, loss_curves
-from fer_audit.report.charts.memorisation import member_accuracy
+from fer_audit.report.charts.memorisation import member_accuracy, series_of
 from fer_audit.report.charts.noise import accuracy_against_noise, kinds
 from fer_audit.report.charts.recall import class_recall
 from fer_audit.report.charts.roc import attack_roc
@@ -23,7 +24,16 @@ from fer_audit.report.charts.target_auc import target_auc
 from fer_audit.report.charts.tradeoff import TITLES, tradeoff_variants
 from fer_audit.report.charts.tradeoff import height as tradeoff_height
 from fer_audit.report.charts.tradeoff_reading import reading
-from fer_audit.report.naming import attacks, cell_name, labels_and_seed, models, several_seeds, treatment
+from fer_audit.report.naming import (
+    attacks,
+    cell_name,
+    given_models,
+    labels_and_seed,
+    models,
+    several_seeds,
+    tested_on,
+    treatment,
+)
 from fer_audit.results import Cell, Results
 
 DETAILED = 60  #: cells with charts of their own; more would make the page too heavy to open
@@ -42,6 +52,7 @@ class Sections:
     adversarial: list[Chart]
     roc: list[Chart]
     auc: list[Chart]
+    checkpoints: list[Chart]
     memorisation: list[Chart]
     curves: list[Chart]
     classes: list[Chart]
@@ -62,6 +73,7 @@ def sections(results: Results) -> Sections:
         adversarial=_adversarial(results),
         roc=_roc(results),
         auc=_auc(results),
+        checkpoints=_checkpoints(results),
         memorisation=_memorisation(results),
         curves=_curves(results),
         classes=_classes(results),
@@ -184,6 +196,7 @@ def _roc(results: Results) -> list[Chart]:
         "What matters is the left edge: members found while almost nobody is accused wrongly."
     )
     each = "Each model that was attacked; rows far apart mean that the leak depends on who is in the training data."
+    several = any(_targets(cell) > 1 for cell in cells)  # a chart of one target says what the AUC of the cell says
     height = max(460, forest.height(results, max((_targets(cell) for cell in cells), default=0), len(names)))
     return [
         *_per_cell(
@@ -201,7 +214,7 @@ def _roc(results: Results) -> list[Chart]:
             "targets",
             "AUC on each target",
             each,
-            cells,
+            cells if several or not given_models(results) else [],
             lambda cell: target_auc(cell, names),
             ("privacy/attacks/*/targets/*/auc",),
             height,
@@ -218,9 +231,26 @@ def _auc(results: Results) -> list[Chart]:
     return _per_model(results, "auc", reading, attack_auc, ("attacks/*/auc",), series=len(attacks(results)))
 
 
+def _checkpoints(results: Results) -> list[Chart]:
+    if not checkpoints(results):
+        return []
+    leakage = (
+        "A line that rises away from the dotted one leaks more, the longer the model is trained. Bars are intervals."
+    )
+    gap = "Where members pull away from non-members, the model begins to remember instead of to learn."
+    epochs, below = f"{FILE}/cells/*/audited/checkpoint", f"{FILE}/cells/*/privacy"
+    over_time = Variant("", "", leakage_over_time(results), (epochs, f"{below}/attacks/*/auc"))
+    sides = tuple(f"{below}/{side}_accuracy" for side in ("member", "nonmember"))
+    accuracy = Variant("", "", accuracy_over_time(results), (epochs, *sides))
+    return [
+        Chart("checkpoint-leakage", "Leakage over training time", leakage, (over_time,), height=420),
+        Chart("checkpoint-accuracy", "Accuracy over training time", gap, (accuracy,), height=420),
+    ]
+
+
 def _memorisation(results: Results) -> list[Chart]:
     reading = "The further members lie right of non-members, the more a model remembers whom it was trained on."
-    source = ("member_accuracy", "nonmember_accuracy", "test_accuracy")
+    source = tuple(series.field for series in series_of(results))
     return _per_model(results, "memorisation", reading, member_accuracy, source, series=3)
 
 
@@ -249,6 +279,8 @@ def _classes(results: Results) -> list[Chart]:
     cells = [cell for cell in results.cells if cell.utility]
     names = results.dataset.classes
     recall = "Height is the share of the class's test images that are recognised; rare classes have long bars."
+    if given_models(results):
+        recall += f" Test images are those of {tested_on(results)}."
     matrix = (
         "Rows are true classes, columns what the model said; the stronger the colour, the larger the share of the row."
     )

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from fer_audit.report.attack_rows import attack_entry, attack_rows
 from fer_audit.report.cost import milliseconds, speeds_of
-from fer_audit.report.naming import answers_only, attack_name, labels_name, several_seeds, with_defences
+from fer_audit.report.naming import (
+    answers_only,
+    attack_name,
+    given_models,
+    labels_name,
+    several_seeds,
+    tested_on,
+    threshold_setters,
+    with_defences,
+)
 from fer_audit.report.numbers import UNKNOWN, decimal, loss, percent, share, short, signed
 from fer_audit.report.private_training import private
 from fer_audit.report.strongest import strongest_attack
@@ -37,6 +46,9 @@ from fer_audit.results import (
     RunRecord,
     SplitSummary,
 )
+
+#: The dataset of models that were trained elsewhere.
+_LISTS = "member-lists"
 
 _TONES = {"done": "good", "failed": "bad", "missing": "open"}
 
@@ -87,14 +99,26 @@ def cells_table(results: Results, run: RunRecord | None) -> Table:
     speeds = speeds_of(run, batch=1)
     scales = _Scales(results)
     rows = [_cell_row(cell, costs.get(cell.model), speeds.get(cell.model), scales) for cell in results.cells]
-    table = Table("cells", "All cells of the grid", _CELL_COLUMNS, tuple(rows), tools=True)
-    return without(table, *_idle(results))
+    if not given_models(results):
+        table = Table("cells", "All cells of the grid", _CELL_COLUMNS, tuple(rows), tools=True)
+        return without(table, *_idle(results))
+    hints = {"Accuracy": f"on {tested_on(results)}", "MACs": "for one image; counts exist for Keras files alone"}
+    columns = tuple(replace(one, hint=hints.get(one.title, one.hint)) for one in _CELL_COLUMNS)
+    return without(Table("cells", "All models", columns, tuple(rows), tools=True), *_idle(results))
+
+
+def _test_list(results: Results) -> bool:
+    """Whether models that were given were tested on rows of their own."""
+    return tested_on(results) == "the test list"
 
 
 def _idle(results: Results) -> list[str]:
     """The columns of the table of cells that say the same of all of them."""
     told = {
+        "Augmentation": not given_models(results),
         _DEFENCE: with_defences(results),
+        "Labels": not given_models(results),
+        "Noise": not given_models(results),
         "Seed": several_seeds(results),
         _EPSILON_PROMISED: any(map(private, results.cells)),
     }
@@ -158,9 +182,10 @@ def decisions_table(results: Results) -> Table:
     seeds = several_seeds(results)
     shown, note = attack_rows(results)
     rows = [_decision_row(cell, attack, seeds) for cell, attack in shown]
-    caption = f"Membership decisions at the threshold that the reference models chose{note}"
+    caption = f"Membership decisions at the threshold that the {threshold_setters(results)} chose{note}"
     columns = (*_DECISION_COLUMNS, _epsilon_column(results))
-    return Table("decisions", caption, columns, tuple(rows), tools=True)
+    made = Table("decisions", caption, columns, tuple(rows), tools=True)
+    return without(made, "SD") if given_models(results) else made
 
 
 def _epsilon_column(results: Results) -> Column:
@@ -210,8 +235,11 @@ def memorisation_table(results: Results) -> Table:
         for cell in results.cells
         if cell.privacy is not None
     ]
-    caption = "Mean accuracy of the privacy models, against the given labels"
+    given = given_models(results)
+    caption = "Accuracy of the model" if given else "Mean accuracy of the privacy models, against the given labels"
     table = Table("memorisation", caption, columns, tuple(rows), tools=True)
+    if given:
+        table = without(table, "Utility model, train", *([] if _test_list(results) else ["Test split"]))
     return without(table, "Test split", "Utility model, train") if answers_only(results) else table
 
 
@@ -224,10 +252,14 @@ def _memorisation(privacy: Privacy) -> tuple[Entry, ...]:
 
 def splits_table(data: DatasetSummary) -> Table:
     """Rows of each split and class."""
-    splits = [("Pool (train)", data.pool), ("Test", data.test), ("Population", data.population)]
+    pool, test = "Pool (train)", "Test"
+    if data.plugin.name == _LISTS:
+        pool = "Members and non-members"
+        test = "Test list" if data.plugin.params.get("test") else "Of them non-members, for accuracy"
+    splits = [(pool, data.pool), (test, data.test), ("Population", data.population)]
     what = "Images"
     if data.image_size is None:
-        splits, what = [("Pool", data.pool), ("Population", data.population)], "Rows"
+        splits, what = [("Pool", data.pool), ("Population", data.population)], "Rows"  # of members and non-members
     columns = [Column("Split", numeric=False), Column(what), Column("Subjects"), *map(Column, data.classes)]
     rows = [_split_row(name, split) for name, split in splits]
     return Table("splits", f"{what} of each split and class", tuple(columns), tuple(rows))

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from fer_audit.results import (
     AttackResult,
+    AuditedFile,
     CanaryAudit,
     Cell,
     Cost,
@@ -67,7 +68,25 @@ def _identity(cell: Cell) -> Row:
         "seed": cell.seed,
         "status": cell.status,
         "error": cell.error.strip().partition("\n")[0],
+        **file_columns(cell.audited),
     }
+
+
+def file_columns(audited: AuditedFile | None) -> Row:
+    """The file of a model that was audited as it was given; the same columns without one."""
+    names = ("file", "format", "sha256", "bytes", "outputs", "trusted", "checkpoint", "references")
+    held = audited.calibration if audited else None
+    return {
+        **{f"model_{name}": _known(getattr(audited, name)) if audited else None for name in names},
+        "model_warnings": ("; ".join(audited.warnings) or None) if audited else None,
+        "calibration_members": held.members if held else None,
+        "calibration_nonmembers": held.nonmembers if held else None,
+    }
+
+
+def _known(value: Any) -> Any:
+    """The value, unless it is an empty text."""
+    return None if value == "" else value
 
 
 def _cost(cost: Cost | None) -> Row:

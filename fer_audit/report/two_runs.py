@@ -142,6 +142,7 @@ class TwoRuns:
 
     def _trainings(self) -> Iterator[Finding]:
         pairs = [(a.utility, b.utility) for a, b in self.cells.both if a.utility and b.utility]
+        pairs = [(one, other) for one, other in pairs if one.training and other.training]
         same = sum(one.training == other.training for one, other in pairs)
         if same and not self.identical:
             text = (

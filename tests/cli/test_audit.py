@@ -136,6 +136,15 @@ def test_a_wrong_order_of_classes_is_called_out(faces, leaky, places, tmp_path, 
     assert cell.privacy.invalid in cell.audited.warnings
 
 
+def test_another_scaling_that_fits_is_named_with_the_order_of_classes(faces, leaky, places, capsys):
+    folder, _, _ = faces
+    wrong = ["--scaling", "mean=9,9,9 std=.5,.5,.5", "--colour", "bgr"]
+    assert run(folder, "--model", leaky, *wrong, "--attacks", "gap", "--measures", "", *places) == 0
+    told = capsys.readouterr().out.replace("\n", " ")
+    assert "near chance" in told
+    assert f"with scaling -1..1, colour rgb, classes {','.join(ORDER)} accuracy would be" in told
+
+
 def test_checkpoints_are_cells_with_their_epochs(faces, leaky, places, tmp_path):
     folder, _, _ = faces
     options = ["--model", folder / "half.keras", "--model", leaky, "--epochs", "25,50", "--attacks", "loss-threshold"]

@@ -119,13 +119,13 @@ def test_markup_in_names_is_text_in_the_terminal(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "expected either a folder"),
+        ([], "expected either a run"),
         (["A", "--compare", "A", "A"], "received both"),
         (["--compare", "A", "absent"], "absent/results.json: No such file or directory"),
         (["--compare", "A", "A/broken"], "broken/results.json is not a Results file"),
         (["absent", "--format", "md"], "run the grid first"),
         (["--compare", "A", "A", "--format", "md"], "--format md sums up one run"),
-        (["A", "--out", "x.html"], "--out is where --compare writes its page"),
+        (["A", "--out", "x.html"], "--out is where the page of --compare A B, or of a bundle, is written"),
         (["--compare", "A", "A", "--out", "absent/x.html"], "the folder of absent/x.html does not exist"),
         (["--compare", "A", "A", "--out", "A"], "received the folder A"),
     ],
@@ -158,6 +158,6 @@ def test_another_file_than_the_results_is_refused_and_kept(folder, capsys):
     for command in (["report", str(page)], ["gate", str(page), "--max", "accuracy=1"]):
         assert main(command) == 2
         assert capsys.readouterr().err.startswith(
-            "fer-audit: expected the results.json of a finished run, or its folder; received the file "
+            "fer-audit: expected a finished run: its folder, its results.json or a bundle (.zip); received the file "
         )
     assert page.read_text() == before

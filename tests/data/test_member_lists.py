@@ -88,8 +88,11 @@ def test_images_of_one_name_are_told_apart_by_their_list(lists):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"nonmembers": "inside.csv"}, r"24 images are members and non-members, the first 'inside/0\.png'"),
-        ({"members": "nowhere.csv"}, "nowhere"),
+        ({"nonmembers": "inside.csv"}, r"24 images are in the lists members and nonmembers, the first 'inside/0\.png'"),
+        ({"population": "inside.csv"}, "24 images are in the lists members and population"),
+        ({"population": "outside.csv"}, "48 images are in the lists nonmembers and population"),
+        ({"members": "nowhere.csv"}, r"no members at .*nowhere\.csv.*: expected a csv, or a folder"),
+        ({"test": "nowhere"}, "no test at .*nowhere"),
         ({"members": "split.csv"}, "has a column `split`"),
         ({"members": "side.csv"}, "has a column 'membership'"),
     ],
@@ -100,6 +103,49 @@ def test_what_is_wrong_is_a_sentence(lists, params, said):
     with pytest.raises(DataError, match=said) as error:
         load(lists, **params)
     assert "\n" not in str(error.value)
+
+
+def test_labels_outside_of_the_classes_are_named(lists):
+    with pytest.raises(DataError, match=r"8 problems; expected labels of `classes`(.|\n)*line 4: label 'sadness'"):
+        load(lists, classes=("neutral", "happy"))
+    assert load(lists, classes=("happy", "neutral"), ignore=("sad",)).classes == ("happiness", "neutral")
+
+
+def test_a_class_may_be_missing_on_one_side(lists):
+    lines = (lists / "inside.csv").read_text().splitlines(keepends=True)
+    (lists / "inside.csv").write_text("".join(line for line in lines if "sadness" not in line))
+    data, member = split_membership(load(lists))
+    assert data.classes == NAMES
+    assert member.sum() == 16
+
+
+def test_a_population_that_takes_everyone_is_refused(lists):
+    lines = (lists / "outside.csv").read_text().splitlines()
+    one = [",".join([*line.split(",")[:2], "anna"]) for line in lines[1:]]
+    (lists / "outside.csv").write_text("\n".join([lines[0], *one]) + "\n")
+    with pytest.raises(DataError, match=r"a share of 0\.9 for the population leaves no non-member"):
+        load(lists, population_fraction=0.9)
+    data, member = split_membership(load(lists))
+    assert (member.sum(), (~member).sum(), len(data.population)) == (24, 48, 0)
+
+
+def test_images_that_can_not_be_read_are_told_or_left_out(lists):
+    (lists / "inside" / "3.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match="members, line 5: can't read"):
+        load(lists)
+    data, member = split_membership(load(lists, on_bad_image="skip"))
+    assert member.sum() == 23
+    assert "1 of 72 images" in data.remarks[0]
+    for path in (lists / "inside").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="no member is left"):
+        load(lists, on_bad_image="skip")
+
+
+def test_the_draw_of_the_population_depends_on_the_seed_alone(lists):
+    one, again, other = (load(lists, split_seed=seed).population.names for seed in (0, 0, 1))
+    assert one == again
+    assert one != other
 
 
 def test_another_dataset_says_nothing_of_membership(lists):

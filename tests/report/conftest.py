@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from fer_audit.results import (
     AdversarialPoint,
     AdversarialRobustness,
     AttackResult,
+    AuditedFile,
     BatchInvariance,
+    CalibrationSplit,
     CanaryAudit,
     Cell,
     Confusion,
@@ -711,6 +714,94 @@ def answers_only() -> Results:
     )
 
 
+PERMUTED = (
+    "labels look permuted: your class 3 is our 'fear'; accuracy is 11.4% as declared and 64.0% in another order; say "
+    "--classes neutral,fear if that is right"
+)
+
+
+def given_file(name: str, **changed: Any) -> AuditedFile:
+    """A model file as it was given, attacked without references."""
+    made = AuditedFile(
+        file=name,
+        format="keras",
+        sha256="5a" * 32,
+        bytes=1_234_567,
+        input_shape=[48, 48, 3],
+        outputs="logits",
+        preprocessing={"size": None, "colour": "rgb", "scaling": "-1..1", "layout": "auto", "classes": CLASSES},
+        calibration=CalibrationSplit(members=117, nonmembers=118, share=0.25),
+    )
+    return made.model_copy(update=changed)
+
+
+def given_cell(file: AuditedFile, accuracy: float, auc: float, invalid: str = "") -> Cell:
+    """What is known of a model that was given: one target an attack, and no training."""
+    base = cell(MODELS[0], "none", 0.0, 0, ATTACKS)
+    found = privacy(accuracy, auc, ATTACKS, noisy=False)
+    attacks = [
+        one.model_copy(
+            update={
+                "targets": [one.targets[0].model_copy(update={"auc": one.auc})],
+                "auc_spread": None,
+                "record_stability": None,
+            }
+        )
+        for one in found.attacks
+    ]
+    known = dict.fromkeys(MEASURED) | {
+        "utility": utility(accuracy, 0.0).model_copy(update={"training": "", "history": []}),
+        "privacy": found.model_copy(update={"trainings": [], "references": 0, "attacks": attacks, "invalid": invalid}),
+        "corruptions": robustness(accuracy, 0, "early.keras"),
+        "batch_invariance": batch_invariance(passed=True),
+        "audited": file,
+    }
+    named = {"id": file.file, "model": file.file, "augmentation": "", "label_attack": ""}
+    return base.model_copy(update=named | known | {"model_plugin": PluginRecord(name=file.file, source=file.sha256)})
+
+
+def given_results(cells: list[Cell], costs: list[Cost]) -> Results:
+    base = build(models=MODELS[:1], augmentations=["none"])
+    lists = {"members": "a.csv", "nonmembers": "b.csv", "population": None, "test": None}
+    dataset = base.dataset.model_copy(update={"plugin": PluginRecord(name="member-lists", params=lists)})
+    text = "dataset: {name: member-lists}\naudit: {models: [early.keras]}\n"
+    known = {
+        "grid": "given",
+        "dataset": dataset,
+        "costs": costs,
+        "cells": cells,
+        "provenance": base.provenance.model_copy(update={"grid_text": text}),
+    }
+    return base.model_copy(update={"sheets": [], "noise_curves": [], "galleries": []} | known)
+
+
+def followed_results() -> Results:
+    """Three checkpoints of one training, which leaks more and more."""
+    found = {"early": (5, 0.5, 0.52), "middle": (20, 0.6, 0.6), "late": (40, 0.64, 0.71)}
+    cells = [
+        given_cell(given_file(f"{name}.keras", checkpoint=epoch), accuracy, auc)
+        for name, (epoch, accuracy, auc) in found.items()
+    ]
+    costs = [cost("ghostface", 2_969_000, 1_285_619).model_copy(update={"model": one.model}) for one in cells]
+    return given_results(cells, costs)
+
+
+def permuted_results() -> Results:
+    """An ONNX file whose labels look permuted, and one of TFLite without a word against it."""
+    odd = given_file("odd.onnx", format="onnx", warnings=[PERMUTED], outputs="probabilities", trusted=True)
+    fine = given_file("fine.tflite", format="tflite", references="6 from the folder others", calibration=None)
+    return given_results([given_cell(odd, 0.12, 0.6, PERMUTED), given_cell(fine, 0.6, 0.62)], [])
+
+
+def given_answers() -> Results:
+    """Answers alone, with a calibration split."""
+    base = answers_only()
+    file = given_file("a.csv + b.csv", format="answers", input_shape=None, preprocessing={"classes": CLASSES})
+    one = base.cells[0]
+    found = one.privacy.model_copy(update={"trainings": [], "references": 0})
+    return base.model_copy(update={"cells": [one.model_copy(update={"audited": file, "privacy": found})]})
+
+
 def png(rows: int, columns: int = 12, size: int = 32) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -773,6 +864,24 @@ def broken_promise() -> Results:
 def audited() -> Results:
     """Results of signals from elsewhere."""
     return answers_only()
+
+
+@pytest.fixture(scope="session")
+def followed() -> Results:
+    """Three checkpoints of a training that was not the run's."""
+    return followed_results()
+
+
+@pytest.fixture(scope="session")
+def permuted() -> Results:
+    """Two model files, the labels of one of which look permuted."""
+    return permuted_results()
+
+
+@pytest.fixture(scope="session")
+def only_answers() -> Results:
+    """Answers of a model that was not given."""
+    return given_answers()
 
 
 @pytest.fixture

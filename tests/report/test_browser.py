@@ -108,12 +108,13 @@ def test_every_chart_is_drawn_offline_and_silently(browser, make_folder, kind, r
     assert seen.requests == []
 
 
-@pytest.mark.parametrize("kind", ["answers alone", "one cell", "no cell", "nothing done", "odd names"])
-def test_other_results_open_silently(browser, few, audited, unmeasured, make_folder, kind):
+@pytest.mark.parametrize("kind", ["answers alone", "permuted", "one cell", "no cell", "nothing done", "odd names"])
+def test_other_results_open_silently(browser, few, audited, permuted, unmeasured, make_folder, kind):
     failed = [cell.model_copy(update=unmeasured | {"status": "failed", "error": "no"}) for cell in few.cells]
     odd = [cell.model_copy(update={"id": f"a'b\"c#d&e=f%41/\u00e9[{place}]"}) for place, cell in enumerate(few.cells)]
     cells = {"one cell": few.cells[:1], "no cell": [], "nothing done": failed, "odd names": odd}
-    results = audited if kind == "answers alone" else few.model_copy(update={"cells": cells[kind]})
+    given = {"answers alone": audited, "permuted": permuted}
+    results = given[kind] if kind in given else few.model_copy(update={"cells": cells[kind]})
     seen = visit(browser, render(make_folder(results, run=kind != "answers alone")), drawn=True)
     links = seen.page.locator("[data-table] tbody th a[href^='#cell=']")
     if links.count():
@@ -455,7 +456,7 @@ def test_everything_is_reached_by_the_keyboard(browser, few, make_folder):
     assert outline != "none"
 
 
-@pytest.mark.parametrize(("kind", "scheme"), [("few", "light"), ("broken_promise", "dark")])
+@pytest.mark.parametrize(("kind", "scheme"), [("few", "light"), ("broken_promise", "dark"), ("followed", "light")])
 def test_axe_finds_nothing(browser, make_folder, scheme, kind, request):
     from axe_playwright_python.sync_playwright import Axe
 

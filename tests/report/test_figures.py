@@ -42,6 +42,10 @@ def of_corruption(results, chart, key):
     return {"label_attack": label_attack, "seed": int(seed)}
 
 
+def of_all(results, chart, key):
+    return {}
+
+
 #: Of each kind of chart of the page: its function, and the arguments that make one of its variants.
 FUNCTIONS = {
     "tradeoff": (figures.tradeoff, measured),
@@ -59,6 +63,8 @@ FUNCTIONS = {
     "recall": (figures.class_recall, of_cell),
     "confusion": (figures.confusion_matrix, of_cell),
     "transition": (figures.label_transition, of_corruption),
+    "checkpoint-leakage": (figures.leakage_over_time, of_all),
+    "checkpoint-accuracy": (figures.accuracy_over_time, of_all),
 }
 MAKERS = {
     name: make
@@ -68,8 +74,10 @@ MAKERS = {
 
 
 @pytest.fixture(scope="module")
-def charts(seeds):
-    return sections(seeds).charts()
+def charts(seeds, followed):
+    """Each chart with the results that it is of."""
+    pages = ((seeds, sections(seeds).charts()), (followed, sections(followed).checkpoints))
+    return [(results, chart) for results, found in pages for chart in found]
 
 
 @pytest.fixture(scope="module")
@@ -84,20 +92,21 @@ def seeds(results):
 
 
 def test_every_chart_of_the_page_has_a_function(charts):
-    assert {re.sub(r"-\d+$", "", chart.id) for chart in charts} == set(FUNCTIONS)
+    assert {re.sub(r"-\d+$", "", chart.id) for _, chart in charts} == set(FUNCTIONS)
     assert {make for make, _ in FUNCTIONS.values()} == set(MAKERS.values())
 
 
-def test_figures_are_those_of_the_page(seeds, charts):
-    for chart in charts:
+def test_figures_are_those_of_the_page(charts):
+    for results, chart in charts:
         make, arguments = FUNCTIONS[re.sub(r"-\d+$", "", chart.id)]
         for variant in (chart.variants[0], chart.variants[-1]):
-            made = make(seeds, **arguments(seeds, chart, variant.key))
+            made = make(results, **arguments(results, chart, variant.key))
             assert made.to_dict()["data"] == variant.figure.to_dict()["data"], (chart.id, variant.key)
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_figures_stand_alone(results, name):
+def test_figures_stand_alone(results, followed, name):
+    results = followed if name.endswith("_over_time") else results
     figure = MAKERS[name](LoadedResults(results))
     assert isinstance(figure, go.Figure)
     assert figure.layout.title.text

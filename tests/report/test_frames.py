@@ -24,7 +24,7 @@ OF_CELLS = [name for name in FRAMES if name not in ("noise", "costs", "layers", 
 
 
 @pytest.fixture(scope="module")
-def full(results, private):
+def full(results, private, followed):
     """The results with what the fixture lacks: a band, exposed records, paired differences, a failed cell, defences."""
     first, second, *others = results.cells
     attack, *rest = first.privacy.attacks
@@ -59,6 +59,7 @@ def full(results, private):
     failed = second.model_copy(update=gone | {"adversarial": None, "status": "failed", "error": "first\nsecond"})
     cells = [first.model_copy(update={"privacy": privacy}), failed, *others]
     cells += [cell for cell in private.cells if cell.defence != "none"]
+    cells += [cell.model_copy(update={"model": "ghostface"}) for cell in followed.cells]
     return results.model_copy(update={"cells": cells, "comparisons": pairs, "matched": private.matched})
 
 
@@ -124,7 +125,8 @@ def test_empty_results_give_the_same_columns(loaded, name):
 
 def test_attacks_are_results_csv(full, loaded):
     read = pd.read_csv(io.StringIO(tidy_csv(full)), dtype=dict(loaded.attacks.dtypes))
-    read["error"] = read["error"].fillna("")  # CSV knows no empty text
+    for name in ("error", "augmentation", "label_attack"):
+        read[name] = read[name].fillna("")  # CSV knows no empty text
     pd.testing.assert_frame_equal(loaded.attacks, read)
 
 

@@ -7,7 +7,9 @@ import re
 import pytest
 
 from fer_audit.report.adversarial import adversarial_table
+from fer_audit.report.audited_models import audited_models_table
 from fer_audit.report.batch_invariance import batch_invariance_table
+from fer_audit.report.checkpoint_rows import checkpoints_table
 from fer_audit.report.corrupted_rows import corrupted_rows_table
 from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
 from fer_audit.report.cost import cost_table, layer_tables, speed_table
@@ -237,6 +239,23 @@ def test_findings_of_promises_quote_what_stands_where_they_say(promised):
 
 def test_charts_of_private_training_draw_what_stands_below_their_sources(private):
     check_charts(sections(private).charts(), {"results.json": json.loads(private.model_dump_json())})
+
+
+@pytest.mark.parametrize("kind", ["followed", "permuted", "only_answers"])
+def test_every_number_of_models_that_were_given_stands_where_it_says(kind, request):
+    given = request.getfixturevalue(kind)
+    pointers, documents = Pointers(given), {"results.json": json.loads(given.model_dump_json())}
+    made = (audited_models_table(given), checkpoints_table(given), memorisation_table(given), decisions_table(given))
+    found = {table.id: checked(table, pointers, documents) for table in made}
+    assert found["audited_models"] >= len(given.cells)
+    assert (found["checkpoints"] > 0) == (kind == "followed")
+    assert checked(splits_table(given.dataset), pointers, documents)
+    for tile in headline(given)[1:]:
+        assert shows(tile.value, resolved(documents, pointers.all(tile.of)))
+    for finding in findings(given):
+        for origin in finding.of:
+            assert quotes(finding.text, resolved(documents, pointers.of(origin))), finding.title
+    check_charts(sections(given).charts(), documents)
 
 
 def test_an_unknown_number_has_no_place(traced, run):

@@ -8,8 +8,8 @@ from fer_audit.report.sections import Sections, sections
 
 
 @pytest.mark.parametrize("section", Sections.__annotations__)
-def test_every_figure_of_the_page_is_valid(results, section):
-    charts = getattr(sections(results), section)
+def test_every_figure_of_the_page_is_valid(results, followed, section):
+    charts = getattr(sections(followed if section == "checkpoints" else results), section)
     assert charts
     for chart in charts:
         for variant in chart.variants:

@@ -18,8 +18,9 @@ def adversarial_accuracy(results: Results, cells: Sequence[Cell]) -> go.Figure:
     """Cells that differ in their treatment: one colour each, one dash an attack; epsilon 0 is without an attack."""
     names = treatments(results)
     found = [(treatment(cell), cell.adversarial) for cell in cells if cell.adversarial]
+    told = "" if any(names) else next((cell.model for cell in cells), "")
     traces = [
-        _trace(names, treated, done, attack)
+        _trace(names, treated, done, attack, treated or told)
         for treated, done in found
         for attack in _DASHES
         if any(point.attack == attack for point in done.points)
@@ -35,15 +36,15 @@ def adversarial_accuracy(results: Results, cells: Sequence[Cell]) -> go.Figure:
     )
 
 
-def _trace(names: list[str], treated: str, done: AdversarialRobustness, attack: str) -> Trace:
+def _trace(names: list[str], treated: str, done: AdversarialRobustness, attack: str, name: str) -> Trace:
     points = sorted((one for one in done.points if one.attack == attack), key=lambda one: one.epsilon)
     estimates = [done.clean, *(one.accuracy for one in points)]
     tint = colour(names, treated)
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": plain(treated),
-        "legendgroup": plain(treated),
+        "name": plain(name),
+        "legendgroup": plain(name),
         "x": [0.0, *(one.epsilon for one in points)],
         "y": [estimate.value for estimate in estimates],
         "error_y": error_bar(estimates, faded(tint, 0.55)),

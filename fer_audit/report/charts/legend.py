@@ -15,7 +15,7 @@ def legend_keys(marks: Marks, cells: Collection[Cell], crowded: bool) -> list[Tr
     """Traces without points: one for each treatment and model of the cells, and for each kind of labels."""
     treated, models = {shade(cell) for cell in cells}, {cell.model for cell in cells}
     title = "Augmentation, defence" if any(map(defended, cells)) else "Augmentation"
-    keys = [_treatment(marks, name, title) for name in marks.treatments if name in treated]
+    keys = [_treatment(marks, name, title) for name in marks.treatments if name and name in treated]
     keys += [_model(marks, name, crowded) for name in marks.symbols if name in models]
     if any(cell.label_attack_plugin for cell in cells):
         keys.append(_key("Labels", "labels", "clean labels", GREY, "circle"))

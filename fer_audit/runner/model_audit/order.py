@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.metrics.class_order import order_of, order_warnings, scaling_hint
+from fer_audit.metrics.class_order import Order, order_of, order_warnings, scaling_hint
 from fer_audit.runner.model_audit.subjects import Audited
 
 _TRIED = 500  #: rows that other ways of preprocessing are tried on
@@ -25,30 +28,31 @@ def declared_wrong(
     order = order_of(labels, predicted, classes)
     warnings = order_warnings(order)
     if order.near_chance:
-        hint = scaling_hint(_accuracies(audited), min(_TRIED, len(audited.rows.data.test)))
+        hint = scaling_hint(_accuracies(audited), min(_TRIED, int(audited.rows.member.sum())))
         warnings += [hint] if hint else []
     return warnings, warnings[0] if order.permuted else ""
 
 
 def _accuracies(audited: Audited) -> dict[str, float]:
-    """Accuracy on a few rows, the declared way first and then others."""
-    test = audited.rows.data.test
-    chosen = np.sort(np.random.default_rng(0).permutation(len(test))[:_TRIED])
-    images, labels = np.asarray(test.images[chosen]), np.asarray(test.labels)[chosen]
+    """Accuracy on a few members as declared, and then in other ways, each in the order of classes that fits best."""
+    pool, classes, declared = audited.rows.data.pool, audited.rows.data.classes, audited.section.preprocessing
+    members = np.flatnonzero(audited.rows.member)
+    chosen = np.sort(np.random.default_rng(0).permutation(members)[:_TRIED])
+    images, labels = np.asarray(pool.images[chosen]), np.asarray(pool.labels)[chosen]
 
-    def accuracy(**changed: str) -> float:
-        predicted = audited.with_preprocessing(**changed).logits(images).argmax(axis=1)
-        return float((predicted == labels).mean())
+    def tried(scaling: Any, colour: str) -> Order:
+        model = audited.with_preprocessing(scaling=scaling, colour=colour)
+        return order_of(labels, np.asarray(model.logits(images).argmax(axis=1), np.int64), classes)
 
-    declared = audited.section.preprocessing
-    found = {f"scaling {declared.scaling}, colour {declared.colour}": accuracy()}
-    if declared.colour == "grey" or audited.opened.format == "callable":
-        colours: tuple[str, ...] = (declared.colour,)
-    else:
-        colours = _COLOURS
+    name = f"scaling {declared.scaling}, colour {declared.colour}"
+    found = {name: tried(declared.scaling, declared.colour).accuracy}
     if audited.opened.format == "callable":  # it scales its images itself
         return found
-    for colour in colours:
-        for scaling in _SCALINGS:
-            found.setdefault(f"scaling {scaling}, colour {colour}", accuracy(scaling=scaling, colour=colour))
+    colours = (declared.colour,) if declared.colour == "grey" else _COLOURS
+    for scaling, colour in itertools.product(_SCALINGS, colours):
+        order, name = tried(scaling, colour), f"scaling {scaling}, colour {colour}"
+        if order.best is None:
+            found.setdefault(name, order.accuracy)
+        else:
+            found[f"{name}, classes {','.join(classes[place] for place in order.best)}"] = order.best_accuracy
     return found
