@@ -14,7 +14,7 @@ from fer_audit.model_files.digest import files_digest
 from fer_audit.model_files.fixed_batch import in_fixed_batches
 from fer_audit.model_files.keras_network import Identity
 from fer_audit.model_files.limits import check_bytes, written
-from fer_audit.model_files.opened import Inputs, Opened, Outputs
+from fer_audit.model_files.opened import LOGITS, Inputs, Opened, Outputs
 
 #: Whose operators onnxruntime has itself.
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
@@ -152,6 +152,7 @@ def _image(session: Any) -> Any:
 def _answer(session: Any) -> Any:
     outputs = session.get_outputs()
     fitting = [one for one in outputs if one.type in _DTYPES and len(one.shape) == 2]
+    fitting = [one for one in fitting if one.name == LOGITS] or fitting
     if len(fitting) != 1:
         told = ", ".join(f"{one.name} {one.type} {written(_lengths(one))}" for one in outputs)
         raise ModelFileError(

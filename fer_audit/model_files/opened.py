@@ -9,6 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+#: The output that is meant where a model has several, such as probabilities beside them.
+LOGITS = "logits"
+
 Format = Literal["keras", "keras-h5", "saved-model", "onnx", "tflite", "callable", "weights"]
 
 Inputs = npt.NDArray[np.float32]

@@ -13,7 +13,7 @@ from fer_audit.model_files.archive import reason
 from fer_audit.model_files.fixed_batch import in_fixed_batches
 from fer_audit.model_files.keras_network import Identity, unwarned
 from fer_audit.model_files.limits import written
-from fer_audit.model_files.opened import Inputs, Opened, Outputs
+from fer_audit.model_files.opened import LOGITS, Inputs, Opened, Outputs
 from fer_audit.model_files.saved_graph import check_graph
 
 GRAPH = "saved_model.pb"
@@ -87,6 +87,7 @@ def _answer(signature: Any) -> tuple[str, int | None]:
     """Name of the output, and how many numbers it has for each image."""
     outputs = signature.structured_outputs
     fitting = [name for name, one in outputs.items() if one.shape.rank == 2 and one.dtype.is_floating]
+    fitting = [LOGITS] if LOGITS in fitting else fitting
     if len(fitting) != 1:
         told = ", ".join(f"{name} {written(_lengths(one))}" for name, one in sorted(outputs.items())) or "nothing"
         raise ModelFileError(

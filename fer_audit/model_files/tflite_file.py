@@ -13,7 +13,7 @@ from fer_audit.errors import ModelFileError
 from fer_audit.model_files.fixed_batch import in_fixed_batches
 from fer_audit.model_files.keras_network import Identity
 from fer_audit.model_files.limits import check_bytes, written
-from fer_audit.model_files.opened import Inputs, Opened, Outputs
+from fer_audit.model_files.opened import LOGITS, Inputs, Opened, Outputs
 
 #: The file identifier of the format, after four bytes that say where the model begins.
 _IDENTIFIER = b"TFL3"
@@ -30,7 +30,7 @@ def open_tflite(content: bytes, identity: Identity) -> Opened:
             f"it again"
         )
     interpreter = _interpreter(content)
-    image, answer = _only(interpreter.get_input_details(), "takes"), _only(interpreter.get_output_details(), "answers")
+    image, answer = _only(interpreter.get_input_details(), "takes"), _only(_outputs(interpreter), "answers")
     batch, *shape = (None if length < 0 else int(length) for length in image["shape_signature"])
     if len(shape) != 3:
         raise ModelFileError(
@@ -88,6 +88,18 @@ def _check_model(content: bytes) -> None:
 
 def _lengths(tensor: Any) -> npt.NDArray[np.int32]:
     return np.asarray(tensor.ShapeAsNumpy(), np.int32).reshape(-1) if tensor.ShapeLength() else np.empty(0, np.int32)
+
+
+def _outputs(interpreter: Any) -> list[dict[str, Any]]:
+    """What it answers with; of several the logits, where its signature names them."""
+    found: list[dict[str, Any]] = interpreter.get_output_details()
+    if len(found) < 2:
+        return found
+    for name in interpreter.get_signature_list():
+        named = interpreter.get_signature_runner(name).get_output_details()
+        if LOGITS in named:
+            return [named[LOGITS]]
+    return found
 
 
 def _only(details: list[dict[str, Any]], verb: str) -> dict[str, Any]:
