@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fer_audit.export.chosen import ExportError
 from fer_audit.export.formats import Images
 from fer_audit.export.serving import frozen, image_spec
 from fer_audit.training.quiet import quiet
@@ -21,7 +24,7 @@ def write_tflite(
     """Writes a model for one image at a time, which interpreters of devices are fastest with.
 
     With `representative` images all its arithmetic is in integers of 8 bits, weights with a scale for each channel; it
-    then takes uint8 images, and still answers in floats.
+    then takes uint8 images, and still answers in floats. Raises ExportError where LiteRT can't run what came out.
     """
     with TemporaryDirectory() as scratch, quiet():
         module = tf.Module()
@@ -34,6 +37,25 @@ def write_tflite(
             _quantise(converter, representative)
         content = converter.convert()
     path.write_bytes(content)
+    if representative is not None:
+        _check_runs(path)
+
+
+#: Prepares a file in a process of its own.
+_PREPARE = (
+    "import sys; from ai_edge_litert.interpreter import Interpreter; "
+    "Interpreter(model_path=sys.argv[1], num_threads=1).allocate_tensors()"
+)
+
+
+def _check_runs(path: Path) -> None:
+    """Raises ExportError where LiteRT can't run the file: it does not raise then, but ends the whole process."""
+    if subprocess.run([sys.executable, "-c", _PREPARE, str(path)], capture_output=True, check=False).returncode:  # noqa: S603
+        path.unlink()
+        raise ExportError(
+            "LiteRT can't run the network in integers, mostly as a layer of it answers with nothing but zeros, whose "
+            "range has no step; expected layers that are alive; train the model longer, or choose --format tflite"
+        )
 
 
 def _quantise(converter: Any, representative: Images) -> None:

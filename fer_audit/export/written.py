@@ -133,6 +133,8 @@ def _exported(
 def _write(chosen: ChosenModel, format: Format, path: Path, shown: Images | None) -> None:  # noqa: A002
     try:
         write_model(chosen.trained.network, chosen.classes, chosen.image_size, format, path, representative=shown)
+    except ExportError:
+        raise
     except Exception as error:  # converters fail in any way on layers that they do not know
         raise ExportError(
             f"model {chosen.cell.model!r} can't be written as {format} ({type(error).__name__}: {reason(error)}); "

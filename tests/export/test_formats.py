@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from scipy.special import softmax
 
 from fer_audit.audit_section import Preprocessing
+from fer_audit.export.chosen import ExportError
 from fer_audit.export.formats import FILES, FORMATS, write_model
 from fer_audit.model_files.open_file import open_file
 from fer_audit.model_files.outside_model import outside_model
@@ -109,6 +110,16 @@ def test_quantised_tflite_takes_bytes_and_comes_near(written, images):
 def test_quantising_needs_images(tmp_path):
     with pytest.raises(ValueError, match="representative"):
         write_model(tiny(), CLASSES, SIDE, "tflite-int8", tmp_path / "m.tflite")
+
+
+def test_integers_that_an_interpreter_dies_of_are_refused(images, tmp_path):
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x, dark = L.Conv2D(4, 3)(inputs), L.Conv2D(4, 3, bias_initializer=keras.initializers.Constant(-1e4))(inputs)
+    x = L.GlobalAveragePooling2D()(L.ReLU()(L.Add()([x, dark])))  # nothing but zeros
+    path = tmp_path / "m.tflite"
+    with pytest.raises(ExportError, match="LiteRT can't run the network in integers"):
+        write_model(keras.Model(inputs, L.Dense(7)(x)), CLASSES, SIDE, "tflite-int8", path, representative=images)
+    assert not path.exists()
 
 
 def interpreted(path, images):
