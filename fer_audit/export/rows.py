@@ -14,7 +14,7 @@ from fer_audit.export.formats import Images
 from fer_audit.store import Store
 
 #: Train images that ranges are read from.
-REPRESENTATIVE = 512
+REPRESENTATIVE = 256
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import fer_audit
 from fer_audit.export.agreement import agreement, network_logits
 from fer_audit.export.card import model_card
 from fer_audit.export.chosen import ChosenModel, ExportError
-from fer_audit.export.formats import FILES, Format, Images, write_model
+from fer_audit.export.formats import FILES, LABELS, Format, Images, write_model
 from fer_audit.export.loaded import Logits, load
 from fer_audit.export.record import EXPORT, Exported, ExportRecord, read_record, write_record
 from fer_audit.export.rows import Compared, compared_rows, representative, run_data
@@ -89,6 +89,7 @@ def export_model(
     for one in dict.fromkeys(formats):
         record.exported.append(_exported(chosen, one, out, shown, original, compared, on_step))
         write_record(record, out / EXPORT)
+    write_text(out / LABELS, "".join(f"{name}\n" for name in chosen.classes))
     write_text(out / CARD, model_card(chosen.results, chosen.record, chosen.cell, record.exported))
     return record
 

@@ -68,6 +68,7 @@ def test_a_second_export_keeps_the_first_and_goes_beside_the_results(export, pla
     code, _ = export("--format", "onnx", "--rows", "10")
     assert code == 0
     folder = place / "reports/tiny/export/mini-xception_none_none_seed0"
+    assert (folder / "labels.txt").read_text().splitlines()[0] == "neutral"
     assert onnxruntime.InferenceSession(str(folder / "model.onnx")).get_inputs()[0].name == "images"
     code, said = export("--format", "tflite", "--rows", "7", "--cell", "mini*")
     assert code == 0, said
