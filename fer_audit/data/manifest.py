@@ -20,6 +20,18 @@ _OPTIONAL = ("split", "subject")
 _VALIDATION = frozenset({"val", "valid", "validation", "dev"})
 
 
+class LabelledParameters(ListedParameters):
+    """What is to be said of labels that are names."""
+
+    classes: tuple[str, ...] | None = Field(None, description="all classes in order; null: those of the rows")
+    ignore: tuple[str, ...] = Field((), description="labels whose rows are left out")
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes that the user set."""
+        return None if self.classes is None else tuple(class_name(name) for name in self.classes)
+
+
 class Manifest(ListedDataset):
     """Images listed in a csv with the header `image,label[,split,subject,<attributes...>]`.
 
@@ -33,17 +45,10 @@ class Manifest(ListedDataset):
 
     name = "manifest"
 
-    class Params(ListedParameters):
+    class Params(LabelledParameters):
         """Parameters of a manifest."""
 
         path: str = Field(description="the csv, relative to the folder of the grid")
-        classes: tuple[str, ...] | None = Field(None, description="all classes in order; null: those of the csv")
-        ignore: tuple[str, ...] = Field((), description="labels whose rows are left out")
-
-        @property
-        def class_names(self) -> tuple[str, ...] | None:
-            """The classes that the user set."""
-            return None if self.classes is None else tuple(class_name(name) for name in self.classes)
 
     params: Params
 

@@ -19,8 +19,8 @@ from fer_audit.data.images import refuse
 from fer_audit.data.labels import class_name
 from fer_audit.data.listed import ListedDataset
 from fer_audit.data.listing import Listing
-from fer_audit.data.manifest import Manifest
-from fer_audit.data.splits import ListedParameters, split_by_subject
+from fer_audit.data.manifest import LabelledParameters, Manifest
+from fer_audit.data.splits import split_by_subject
 from fer_audit.errors import DataError, did_you_mean
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class MemberLists(ListedDataset):
 
     name = "member-lists"
 
-    class Params(ListedParameters):
+    class Params(LabelledParameters):
         """The lists."""
 
         members: str = Field(description="the csv or folder of images that were trained on, relative to the grid")
@@ -65,13 +65,6 @@ class MemberLists(ListedDataset):
         population_fraction: float = Field(
             1 / 3, ge=0, lt=1, description="share of the non-members for the population, where there is no list for it"
         )
-        classes: tuple[str, ...] | None = Field(None, description="all classes in order; null: those of the lists")
-        ignore: tuple[str, ...] = Field((), description="labels whose rows are left out")
-
-        @property
-        def class_names(self) -> tuple[str, ...] | None:
-            """The classes that the user set."""
-            return None if self.classes is None else tuple(class_name(name) for name in self.classes)
 
     params: Params
 

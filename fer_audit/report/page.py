@@ -146,13 +146,7 @@ def page_html(
         invalid=_invalid(results),
         people=checks.shared_subjects(results.dataset.hygiene),
         answers_only=answers_only(results),
-        given_models=given_models(results),
-        setters=threshold_setters(results),
-        calibrated=calibration_words(results),
-        warned=declared_wrong(results),
-        tested=tested_on(results),
-        with_recipe=references_trained(results) or not given_models(results),
-        repetition=repetition(results, run),
+        **_as_given(results, run),
         compared=compared is not None,
         reproduction=reproduction(results, run),
         subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
@@ -166,6 +160,20 @@ def page_html(
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
         policy=page_policy(list(scripts.values())),
     )
+
+
+def _as_given(results: Results, run: RunRecord | None) -> dict[str, object]:
+    """What the page says otherwise where models were audited as they were given."""
+    given = given_models(results)
+    return {
+        "given_models": given,
+        "setters": threshold_setters(results),
+        "calibrated": calibration_words(results),
+        "warned": declared_wrong(results),
+        "tested": tested_on(results),
+        "with_recipe": references_trained(results) or not given,
+        "repetition": repetition(results, run),
+    }
 
 
 def _tables(results: Results, run: RunRecord | None, folder: Path) -> dict[str, Table]:

@@ -64,10 +64,8 @@ class Cells:
         with doing(self.console, f"asking {audited.label}"):
             asked = ask(audited, grid.privacy.queries)
         description = audited_file(audited, self.references)
-        test = audited.rows.data.test
-        labels = np.concatenate([np.asarray(audited.rows.data.pool.labels), np.asarray(test.labels)])
-        predicted = np.concatenate([asked.pool[:, 0].argmax(axis=1), asked.predicted])
-        warnings, permuted = declared_wrong(audited, labels, predicted)
+        predicted = np.asarray(asked.pool[:, 0].argmax(axis=1), np.int64)
+        warnings, permuted = declared_wrong(audited, predicted)
         for warning in warnings:
             self.console.print(
                 f"{audited.label}: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True

@@ -16,16 +16,14 @@ _SCALINGS = ("0..255", "0..1", "-1..1", "imagenet")
 _COLOURS = ("rgb", "bgr")
 
 
-def declared_wrong(
-    audited: Audited, labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]
-) -> tuple[list[str], str]:
+def declared_wrong(audited: Audited, predicted: npt.NDArray[np.int64]) -> tuple[list[str], str]:
     """What speaks against the preprocessing, and why results can't be trusted; nothing where all seems right.
 
-    `labels` and `predicted` (N,) are of rows that need not have been left out of training: they judge the declaration,
-    and nothing that is reported is chosen by them.
+    `predicted` (N,) are the classes of members and non-members: they judge the declaration, and nothing that is
+    reported is chosen by them.
     """
-    classes = audited.rows.data.classes
-    order = order_of(labels, predicted, classes)
+    data = audited.rows.data
+    order = order_of(np.asarray(data.pool.labels), predicted, data.classes)
     warnings = order_warnings(order)
     if order.near_chance:
         hint = scaling_hint(_accuracies(audited), min(_TRIED, int(audited.rows.member.sum())))
