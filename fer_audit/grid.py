@@ -300,11 +300,25 @@ class Grid(Section):
                 raise MisplacedError(
                     f"{field} is of models that the grid trains, and can't stand beside `audit`", field
                 )
+        if not self.models:
+            self._refuse_recipe()
         if self.models and self.audit and self.audit.references is not None:
             raise MisplacedError(
                 "expected either a folder of references or a model to train them, received both", "audit"
             )
         return self
+
+    def _refuse_recipe(self) -> None:
+        """Refuses what says how references are trained, where none is."""
+        given = sorted({"augmentations", "defences"} & self.model_fields_set)
+        given += [f"training.{name}" for name in self.training.model_fields_set - {"image_size"}]
+        given += [f"privacy.{name}" for name in self.privacy.model_fields_set - {"queries"}]
+        if given:
+            raise MisplacedError(
+                f"{sorted(given)[0]} is of the training of reference models, and the grid trains none; name the model "
+                f"that they are trained as in `models`, or leave it out",
+                *sorted(given)[0].split("."),
+            )
 
     @model_validator(mode="after")
     def _known_models(self) -> Grid:

@@ -51,6 +51,10 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
     ]
 
 
+#: A grid of a model that was trained elsewhere.
+AUDIT = "dataset: {name: member-lists, params: {members: a, nonmembers: b}}\naudit: {models: [{file: m.onnx}]}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -148,6 +152,17 @@ def test_plugins_are_named_alone_or_with_parameters(tmp_path):
         (SMALL + "resources: {workers: many}\n", r"resources.workers"),
         ("models: [ghostface]\n", r"the field 'dataset' is missing"),
         ("dataset: synthface\nmodels: []\n", r"models: expected the models that are trained"),
+        (
+            AUDIT + "augmentations: [randaug]\n",
+            r"study.yaml:3: augmentations: .* of reference models",
+        ),
+        (AUDIT + "training: {epochs: 3}\n", r"training\.epochs is of the training"),
+        (AUDIT + "privacy: {references: 8}\n", r"privacy\.references is of the training"),
+        (AUDIT + "canaries: {count: 20}\n", r"canaries is of models that the grid trains"),
+        (AUDIT + "models: [ghostface, mini-xception]\n", r"at most one of models, received 2"),
+        (AUDIT + "models: [ghostface]\nseeds: [0, 1]\n", r"at most one of seeds, received 2"),
+        (AUDIT.replace("{file:", "{fil:"), r"unknown field 'fil' in audit.models.0: did you mean 'file'"),
+        (AUDIT.replace("}]}", "}, {file: a/m.onnx}]}"), r"models names 'm.onnx' twice"),
         ("dataset: {nam: synthface}\nmodels: [ghostface]\n", r"unknown field 'nam' in dataset: did you mean 'name'"),
         ("dataset: synthface\nmodels: [{name: a, param: {}}]\n", r"unknown field 'param' .*did you mean 'params'"),
         ("- a\n- b\n", r"expected a mapping"),

@@ -166,8 +166,8 @@ class Attacked:
             enough = min(len(inside), len(outside)) >= MIN_CLASS_SCORES
             if not enough and len(inside) + len(outside):
                 self._note(
-                    f"class {label}: fewer than {MIN_CLASS_SCORES} reference scores of members or of non-members, so "
-                    "the threshold of all classes serves it",
+                    f"class {label}: fewer than {MIN_CLASS_SCORES} {self._judges} scores of members or of non-members, "
+                    "so the threshold of all classes serves it",
                     target,
                 )
             found.append(membership.best_threshold(inside, outside) if enough else best)
@@ -199,6 +199,11 @@ class Attacked:
             elif target not in self.notes.get(note, ()):
                 self._note(f"thresholds: {note}", target)
         return scores
+
+    @property
+    def _judges(self) -> str:
+        """Whose scores set thresholds."""
+        return "reference" if self.calibration is None else "calibration"
 
     @cached_property
     def _learns(self) -> bool:

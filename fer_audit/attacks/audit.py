@@ -143,7 +143,7 @@ def audited(
         setting = None if held is None else Calibration(held, make_frame(held, attack.unit, {}))
         attacked = Attacked(signals, attack, frame, FPRS, setting)
         outcomes = [attacked.outcome(target) for target in chosen]
-        statistics = _Statistics(frame, outcomes, attack, seed, confidence, resamples)
+        statistics = _Statistics(frame, outcomes, attack, seed, confidence, resamples, calibration is not None)
         result = statistics.result(attacked.notes, correction, delta)
         found.append(Audited(result, make_records(frame, outcomes)))
     return found
@@ -165,6 +165,7 @@ class _Statistics:
     seed: int
     confidence: float
     resamples: int
+    calibrated: bool = False  #: whether a calibration split of the target set the thresholds
 
     def result(self, notes: Mapping[str, set[int]], correction: Correction, delta: float) -> AttackResult:
         """Sums up over targets."""
@@ -177,7 +178,7 @@ class _Statistics:
         units = frame.keep.shape[1] * len(outcomes)
         return AttackResult(
             attack=PluginRecord(name=identity["name"], params=identity["params"], source=identity["source"]),
-            threat_model=attack.threat_model,
+            threat_model=_without_references(attack.threat_model) if self.calibrated else attack.threat_model,
             unit=frame.unit,
             auc=self._stretched(self._bootstrapped(float(np.mean(values)), aucs.mean(axis=1), units), self.stretch),
             auc_spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
@@ -260,7 +261,8 @@ class _Statistics:
     def _transferred(self, fpr: float) -> Transferred:
         """What thresholds that were set for `fpr` on references did to the targets."""
         if not all(fpr in outcome.flagged_at for outcome in self.outcomes):
-            unknown = self._unresolved(fpr, "non-members of the references", None)
+            of = "of the calibration split" if self.calibrated else "of the references"
+            unknown = self._unresolved(fpr, f"non-members {of}", None)
             return Transferred(confusion=None, fpr=unknown, tpr=unknown)
         keep = np.array([outcome.keep for outcome in self.outcomes])
         flagged = np.array([outcome.flagged_at[fpr] for outcome in self.outcomes])
@@ -319,6 +321,11 @@ class _Statistics:
     def _fewest_clusters(self, outcome: Outcome) -> int:
         clusters = self.frame.clusters
         return min(len(np.unique(clusters[outcome.keep])), len(np.unique(clusters[~outcome.keep])))
+
+
+def _without_references(threat_model: str) -> str:
+    """What the attacker knows who has no reference models; what is said of them stands behind a semicolon."""
+    return f"{threat_model.partition(';')[0]}; no reference models, thresholds from rows of known membership"
 
 
 def _summed(counts: Sequence[Confusion]) -> Confusion:

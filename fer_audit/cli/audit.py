@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -89,13 +90,11 @@ def _add_attacks(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--workers", type=int, metavar="N", help="processes that train references (default: one a core)")
     group.add_argument(
         "--queries",
-        default="identity,flip",
         metavar="LIST",
         help="what is asked of each image (default: identity,flip)",
     )
     group.add_argument(
         "--measures",
-        default="batch-invariance",
         metavar="LIST",
         help="batch-invariance (default), corruptions, adversarial, explanations",
     )
@@ -173,8 +172,10 @@ def _check(options: argparse.Namespace, folder: Path) -> None:
     """Raises FerAuditError where options don't go together, or the folder holds what took long to make."""
     if options.references is not None and options.recipe is not None:
         raise FerAuditError("expected either --references or --recipe, received both")
-    if options.bundle is not None and not options.bundle.absolute().parent.is_dir():
-        raise FerAuditError(f"--bundle: the folder of {options.bundle} does not exist; make it first")
+    if options.bundle is not None:
+        from fer_audit.report.bundle import check_target
+
+        check_target(options.bundle)
     try:
         known = json.loads((folder / "results.json").read_text(encoding="utf-8"))["cells"][0]["audited"]
     except (OSError, ValueError, LookupError, TypeError):
@@ -188,6 +189,7 @@ def _prepared(file: GridFile, store: Store, console: Console) -> Prepared:
 
     with console.status("starting TensorFlow"):
         start_on_one_thread()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that it traces again, file by file, is meant
     from fer_audit.runner.model_audit.run import prepare_audit
 
     return prepare_audit(file, store, console)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from fer_audit.runner.signals import SignalsAudit
 
 #: Options that need images, or a model.
-_OF_MODELS = ("test", "references", "recipe", "size", "colour", "scaling", "layout", "outputs", "classes", "epochs")
+_OF_MODELS = (
+    *("test", "references", "recipe", "workers", "queries", "measures", "epochs", "include_images"),
+    *("size", "colour", "scaling", "layout", "outputs", "classes", "trust"),
+)
 
 _SHARE = 0.25
 _SOME_FAILED = 3
@@ -85,9 +88,11 @@ def _audit(options: argparse.Namespace, name: str) -> SignalsAudit:
     from fer_audit.data.answer_files import read_answers
     from fer_audit.runner.model_audit.answers import answers_audit
 
-    given = next((option for option in _OF_MODELS if getattr(options, option) is not None), None)
+    given = next((option for option in _OF_MODELS if getattr(options, option) not in (None, False)), None)
     if given is not None:
-        raise FerAuditError(f"--{given} is about a model or its images; without --model answers alone are audited")
+        raise FerAuditError(
+            f"--{given.replace('_', '-')} is about a model or its images; without --model answers alone are audited"
+        )
     share = _SHARE if options.calibration is None else options.calibration
     if not 0 < share < 1:
         raise FerAuditError(f"--calibration must lie between 0 and 1, received {share:g}")
@@ -110,7 +115,7 @@ def _chosen(
     """The attacks that were asked for, or all that can be run, telling why the others can't."""
     from fer_audit.cli.audit import tell_left_out
     from fer_audit.grid import PluginRef
-    from fer_audit.runner.model_audit.choice import WITHOUT_REFERENCES
+    from fer_audit.runner.model_audit.without_references import WITHOUT_REFERENCES
 
     asked = parse_attacks(options.attacks) if options.attacks is not None else None
     names = registry.names(_KIND)

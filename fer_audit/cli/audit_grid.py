@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from fer_audit.cli.options import plugin_folders
-from fer_audit.errors import FerAuditError
+from fer_audit.errors import FerAuditError, did_you_mean
 
 if TYPE_CHECKING:
     from fer_audit.grid import GridFile, PluginRef
@@ -22,11 +22,14 @@ _RECIPE = ("models", "augmentations", "defences", "training")
 
 _NAME = r"\w[\w.-]*"
 
+#: What is asked, and what is measured, where nothing else is said.
+_QUERIES, _MEASURED = "identity,flip", "batch-invariance"
+
 
 def audit_name(options: argparse.Namespace) -> str:
     """The name of the report: the option, or that of the last model or of the members; raises FerAuditError."""
     if options.name is None:
-        last = Path(options.model[-1].partition(":")[0] if options.model else options.members)
+        last = Path(options.model[-1].partition(".py:")[0] if options.model else options.members)
         return re.sub(r"[^\w.-]+", "-", last.stem).strip("-.") or "audit"
     if not re.fullmatch(_NAME, options.name):
         raise FerAuditError(f"--name must be letters, digits, '-', '_' and '.', received {options.name!r}")
@@ -37,7 +40,9 @@ def audit_grid(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The grid of the options as YAML has it, its paths relative to `folder`; raises FerAuditError."""
     grid: dict[str, Any] = {"name": audit_name(options)}
     lists = {name: getattr(options, name) for name in ("members", "nonmembers", "population", "test")}
-    params = {name: _relative(path, folder) for name, path in lists.items() if path is not None}
+    params: dict[str, Any] = {name: _relative(path, folder) for name, path in lists.items() if path is not None}
+    if options.references is not None and options.population is None:
+        params["population_fraction"] = 0  # references may have been trained on any of the non-members
     grid["dataset"] = {"name": "member-lists", "params": params}
     audit: dict[str, Any] = {"models": _models(options, folder)}
     if options.calibration is not None:
@@ -47,10 +52,11 @@ def audit_grid(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     grid["audit"] = audit
     recipe, theirs = _recipe(options)
     grid |= recipe
-    queries = [query.strip() for query in options.queries.split(",")]
+    queries = [query.strip() for query in (options.queries or _QUERIES).split(",")]
     grid["privacy"] = {**grid.get("privacy", {}), "queries": queries}
-    if options.measures:
-        grid["measures"] = dict.fromkeys((name.strip().replace("-", "_") for name in options.measures.split(",")), True)
+    measures = list(_measures(_MEASURED if options.measures is None else options.measures))
+    if measures:
+        grid["measures"] = dict.fromkeys(measures, True)
     grid["seeds"] = [options.seed]
     plugins = list(dict.fromkeys(_relative(plugin, folder) for plugin in [*plugin_folders(options), *theirs]))
     if plugins:
@@ -75,12 +81,23 @@ def grid_of(values: Mapping[str, Any], path: Path) -> GridFile:
     return parse_grid(text, path)
 
 
+def _measures(text: str) -> Iterator[str]:
+    """The measures that are named, as a grid writes them; raises FerAuditError for others."""
+    from fer_audit.measures_section import MEASURES
+
+    known = sorted(name.replace("_", "-") for name in MEASURES)
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name not in known:
+            raise FerAuditError(f"--measures: unknown measure {name!r}: {did_you_mean(name, known)}")
+        yield name.replace("-", "_")
+
+
 def _models(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     preprocessing = _preprocessing(options)
     models: list[dict[str, Any]] = []
     for address in options.model:
-        path, colon, function = address.rpartition(":")
-        file = f"{_relative(Path(path), folder)}:{function}" if colon else _relative(Path(address), folder)
+        path, code, function = address.partition(".py:")
+        file = f"{_relative(path + '.py', folder)}:{function}" if code else _relative(address, folder)
         model: dict[str, Any] = {"file": file}
         if preprocessing:
             model["preprocessing"] = preprocessing

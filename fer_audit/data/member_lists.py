@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -37,8 +38,13 @@ _LISTS = (
     ("test", "test", ""),
 )
 
-#: Lists that can't share an image: one was trained on or was not, and the population is not scored.
-_APART = (("members", "nonmembers"), ("members", "population"), ("nonmembers", "population"))
+#: Lists that can't share an image: one was trained on or was not, the population is not scored, members are no test.
+_APART = (
+    ("members", "nonmembers"),
+    ("members", "population"),
+    ("nonmembers", "population"),
+    ("members", "test"),
+)
 
 
 class MemberLists(ListedDataset):
@@ -70,7 +76,7 @@ class MemberLists(ListedDataset):
 
     def listing(self, base: Path) -> Listing:
         """All lists, one after the other."""
-        found = {name: self._listed(name, base / path) for name, path in self._paths().items()}
+        found = {name: self._listed(name, _from_here(base / path)) for name, path in self._paths().items()}
         for one, other in _APART:
             if other in found:
                 _check_apart(one, found[one], other, found[other])
@@ -172,6 +178,11 @@ def split_membership(data: FaceData) -> tuple[FaceData, npt.NDArray[np.bool_]]:
 
 def _without(rows: Rows) -> Rows:
     return replace(rows, attributes={key: values for key, values in rows.attributes.items() if key != MEMBERSHIP})
+
+
+def _from_here(path: Path) -> Path:
+    """A path as people would write it here, not by way of the folder of a grid."""
+    return Path(os.path.relpath(path.resolve()))
 
 
 def _joined(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio
+from gradio.utils import get_upload_folder
 
 from fer_audit.data.faces.detection import Detector
 from fer_audit.demo.drawing import EMPTY, found_text, picture_html, readings_html, status_html
@@ -106,7 +107,10 @@ class _Asked:
         """A picture was given: its file is read and removed."""
         if not file or not file.get("path"):
             return (None, *self._nothing(_WELCOME, "note"))
-        path = Path(file["path"])
+        path = Path(file["path"]).resolve()
+        if not path.is_relative_to(Path(get_upload_folder()).resolve()):
+            # Whoever can reach the page can name any file here, and what is named is read and removed.
+            return (None, *self._nothing("This is no picture that was uploaded here; choose a file.", "problem"))
         try:
             image = read_picture(path)
         except DataError as error:

@@ -13,9 +13,11 @@ import yaml
 
 from fer_audit.errors import FerAuditError
 from fer_audit.registry import Registry
+from fer_audit.report.bundle import is_bundle
 from fer_audit.report.finished_run import FinishedRun, read_finished
 from fer_audit.results import Cell, Results, RunRecord
 from fer_audit.store import Store
+from fer_audit.training.weights import require_training
 
 if TYPE_CHECKING:
     from fer_audit.training.trained import TrainedNetwork
@@ -52,6 +54,8 @@ def chosen_model(run: Path, pattern: str | None, store: Store, plugins: Sequence
     """
     finished = read_finished(run)
     cell, training, size = exportable(finished, pattern)
+    # Before any code is looked for: what a run of somebody else names is imported by none who did not train it.
+    require_training(store, training)
     from fer_audit.training.trained import open_trained  # wakes Keras, which a mistyped id need not wait for
 
     registry = Registry.load([*plugins, *grid_plugins(finished)])
@@ -72,7 +76,7 @@ def exportable(finished: FinishedRun, pattern: str | None) -> tuple[Cell, str, i
     if cell.audited is not None:
         raise ExportError(
             f"cell {cell.id!r} is the model {cell.audited.file!r}, which was given to fer-audit and not trained by it; "
-            f"expected a cell that a grid trained; convert that file itself"
+            f"expected a cell that a grid trained"
         )
     if cell.utility is None or not cell.utility.training or size is None:
         raise ExportError(
@@ -117,7 +121,7 @@ def _not_one(pattern: str, found: Sequence[str], finished: FinishedRun, done: Se
 
 def grid_plugins(finished: FinishedRun) -> list[Path]:
     """The plug-in folders that the run's grid names, as far as they are still there."""
-    if finished.record is None or not finished.record.grid_file:
+    if finished.record is None or not finished.record.grid_file or is_bundle(finished.folder):
         return []
     try:
         grid = yaml.safe_load(finished.results.provenance.grid_text)

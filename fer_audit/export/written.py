@@ -109,9 +109,16 @@ def _exported(
         shutil.rmtree(path)  # of an earlier export, as `check_folder` saw
     _write(chosen, format, path, shown)
     on_step(f"loading {path.name} again")
-    loaded = load(format, path)
-    found = agreement(loaded, original, compared)
-    speed = measure_speed(loaded.once, compared.images.shape[1:], batch=1, runs=_CALLS)
+    try:
+        loaded = load(format, path)
+        found = agreement(loaded, original, compared)
+        speed = measure_speed(loaded.once, compared.images.shape[1:], batch=1, runs=_CALLS)
+    except Exception as error:  # runtimes fail in any way on files of operators that they lack
+        _remove(path)
+        raise ExportError(
+            f"model {chosen.cell.model!r} was written as {format}, which its own runtime can't run "
+            f"({type(error).__name__}: {reason(error)}); expected layers that it knows; choose another --format"
+        ) from error
     sha256, size = files_digest(out, files_below(path) if path.is_dir() else [path])
     return Exported(
         format=format,
@@ -141,3 +148,8 @@ def _write(chosen: ChosenModel, format: Format, path: Path, shown: Images | None
             f"model {chosen.cell.model!r} can't be written as {format} ({type(error).__name__}: {reason(error)}); "
             f"expected layers that its converter knows; choose another --format"
         ) from error
+
+
+def _remove(path: Path) -> None:
+    """Removes what an export wrote: a file, or the folder of a SavedModel."""
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ _NEAR = 0.5
 _CONFIDENCE = 0.99
 
 #: Points by which another preprocessing must beat the declared one to be named.
-_BETTER = 0.2
+_BETTER = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,14 +151,28 @@ def _mean(values: npt.NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
-def order_warnings(order: Order) -> list[str]:
-    """What a user has to know, and what mends it; nothing where the declared order stands."""
+def better_names(order: Order, declared: Sequence[str] | None = None) -> tuple[str, ...]:
+    """What each output of the model stands for in the order that fits best, where it was said to stand for `declared`.
+
+    Without that it was said to stand for the classes in their order. An output of another class is left as it is.
+    """
+    names, best = tuple(declared or order.classes), order.best or tuple(range(len(order.classes)))
+    return tuple(order.classes[best[order.classes.index(name)]] if name in order.classes else name for name in names)
+
+
+def order_warnings(
+    order: Order, declared: Sequence[str] | None = None, mend: str = "say --classes {names} if that is right"
+) -> list[str]:
+    """What a user has to know, and what mends it; nothing where the declared order stands.
+
+    `declared` is what the outputs were said to stand for; None for the classes in their order.
+    """
     if order.best is not None:
-        names = [order.classes[place] for place in order.best]
-        moved = next(place for place, stands_for in enumerate(order.best) if stands_for != place)
+        said, names = tuple(declared or order.classes), better_names(order, declared)
+        moved = next(place for place, name in enumerate(names) if name != said[place])
         return [
             f"labels look permuted: your class {moved} is our {names[moved]!r}; accuracy is {order.accuracy:.1%} as "
-            f"declared and {order.best_accuracy:.1%} in another order; say --classes {','.join(names)} if that is right"
+            f"declared and {order.best_accuracy:.1%} in another order; {mend.format(names=','.join(names))}"
         ]
     if order.near_chance:
         return [
@@ -171,7 +185,7 @@ def order_warnings(order: Order) -> list[str]:
 def scaling_hint(accuracies: Mapping[str, float], rows: int) -> str | None:
     """A sentence where another preprocessing than the first of `accuracies` fits much better on `rows` rows.
 
-    Much better is 20 points, and more than the 99 % limits of both accuracies allow for.
+    Much better is 10 points, and more than the 99 % limits of both accuracies allow for.
     """
     tried: Sequence[tuple[str, float]] = list(accuracies.items())
     declared, found = tried[0], max(tried, key=lambda one: one[1])

@@ -95,6 +95,8 @@ def _suspicious(part: dict[str, Any]) -> str:
     kind, module, registered = str(part["class_name"]), part.get("module"), part.get("registered_name")
     if kind in _UNSAFE:
         return f"is a {kind}, which holds {_UNSAFE[kind]}"
+    if "." in kind:
+        return f"is of the class {kind!r}, and no file that Keras wrote names one so"
     ours = _OURS.get(str(registered or kind))
     if ours is not None:
         return "" if module in (None, ours, ours.rpartition(".")[0]) else f"is of the module {str(module)!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ _DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 
 #: An operator of onnxruntime's that loads code which was compiled for one machine, from any path.
 _LOADS_CODE = ("EPContext",)
+
+_WIDEST = 8  #: bytes of a number
 
 _DTYPES = {
     "tensor(float)": np.float32,
@@ -54,6 +57,7 @@ def _outside_files(content: bytes, path: Path) -> list[Path]:
     if not model.graph.node:
         raise ModelFileError("the file holds no network; expected an ONNX model; export it again")
     _check_operators(model)
+    _check_tensors(model)
     found = []
     for name in sorted({_location(tensor) for tensor in _tensors(model)} - {""}):
         place = path.parent / name
@@ -79,6 +83,19 @@ def _parsed(content: bytes) -> Any:
             f"the file is truncated, damaged or no ONNX model ({reason(error)}); expected a whole one; copy or export "
             f"it again"
         ) from None
+
+
+def _check_tensors(model: Any) -> None:
+    """Raises ModelFileError where what flows through the graph would fill all memory, as far as shapes tell."""
+    import onnx
+
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception:  # noqa: BLE001 - what can't be inferred is found when the model is run
+        return
+    for value in inferred.graph.value_info:
+        shape = value.type.tensor_type.shape.dim
+        check_bytes(_WIDEST * prod(max(1, axis.dim_value) for axis in shape), f"tensor {value.name!r}")
 
 
 def _check_operators(model: Any) -> None:

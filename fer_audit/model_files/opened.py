@@ -44,5 +44,7 @@ class OutsideModel:
     outputs: Literal["logits", "probabilities"]  #: what the file answers with
     #: uint8 (N, H, W, 3) RGB to float32 (N, C), in the dataset's order of classes; raises ModelFileError
     logits: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+    #: the same in one batch of just these images, as speed is measured; several in a row should have one length
+    once: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
     #: `keras.Model` from images (B, H, W, 3) in 0..255, RGB, to logits (B, C); None where the file holds no Keras model
     network: Any = None

@@ -38,12 +38,13 @@ class _Asked:
     def __call__(self, images: Images) -> Outputs:
         """Answers (N, outputs); raises ModelFileError where the model fails."""
         starts = range(0, len(images), self.rows)
-        return np.concatenate([self._batch(images[start : start + self.rows]) for start in starts])
+        return np.concatenate([self.batch(images[start : start + self.rows], self.rows) for start in starts])
 
-    def _batch(self, images: Images) -> Outputs:
+    def batch(self, images: Images, rows: int) -> Outputs:
+        """Answers (N, outputs) of at most `rows` images, asked as a batch of so many; raises ModelFileError."""
         name = self.opened.name
         try:
-            answers = self.opened.ask(filled(self.prepare(images), self.rows))[: len(images)]
+            answers = self.opened.ask(filled(self.prepare(images), rows))[: len(images)]
         except FerAuditError as error:
             raise ModelFileError(f"model {name!r}: {error}") from None
         except Exception as error:  # a stranger's model fails in any way, inside libraries of others
@@ -87,6 +88,7 @@ def outside_model(
         image_size=image_size,
         outputs=kind,
         logits=_logits(asked, answers, image_size),
+        once=lambda images: answers.logits(asked.batch(images, len(images))),
         network=None if opened.network is None else _network(opened.network, prepare, answers, image_size),
     )
 

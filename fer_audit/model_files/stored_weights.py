@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from fer_audit.errors import FerAuditError, ModelFileError
 from fer_audit.model_files.archive import open_archive, reason
 from fer_audit.model_files.digest import files_digest
-from fer_audit.model_files.keras_network import Identity, opened_network
+from fer_audit.model_files.keras_network import Identity, check_size, opened_network
 from fer_audit.model_files.limits import MOST_CONFIG_BYTES, check_bytes
 from fer_audit.model_files.opened import Opened
 from fer_audit.registry import Registry
@@ -26,9 +26,11 @@ def open_stored_weights(content: bytes, path: Path, name: str, registry: Registr
     """The network of `weights.npz` in the folder of a training; raises ModelFileError."""
     program = _program(path.with_name(SPEC))
     weights = _weights(content)
-    from fer_audit.training.trained import rebuilt  # imports Keras
+    from fer_audit.training.trained import created, rebuilt  # imports Keras
 
+    numbers = sum(weight.size for weight in weights.values())
     try:
+        check_size(lambda: created(program, registry), numbers)
         network = rebuilt(program, registry, weights)
     except FerAuditError as error:
         raise ModelFileError(

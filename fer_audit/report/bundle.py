@@ -72,7 +72,7 @@ def write_bundle(folder: Path, target: Path) -> None:
     from fer_audit.report.page import render  # which draws charts, and is not needed to read a bundle
 
     results = read_results(folder / _RESULTS)
-    _check_target(target)
+    check_target(target)
     with tempfile.TemporaryDirectory(prefix="fer-audit-") as place:
         made = Path(place)
         for name in _names(results, folder):
@@ -84,7 +84,8 @@ def write_bundle(folder: Path, target: Path) -> None:
     write_archive(files, target)
 
 
-def _check_target(target: Path) -> None:
+def check_target(target: Path) -> None:
+    """Raises ResultsError where no bundle can be written to `target`."""
     if not target.absolute().parent.is_dir():
         raise ResultsError(f"can't write the bundle {target}: its folder does not exist; make it first")
     if target.is_dir():

@@ -11,13 +11,16 @@ from fer_audit.results import Cost, Latency, LayerCost, Results, RunRecord
 _TIMES = "\u00d7"
 _BATCHES = (1, 32)
 
+#: The last columns of costs, which say nothing more of a model that is counted at one size alone.
+_OF_REFERENCE = 2
+
 
 def cost_table(results: Results) -> Table:
     """Counts of each model in every unit; unlike units stand apart, and only MACs have bars."""
     sizes = {cost.image_size for cost in results.costs}
     size = f"{results.dataset.image_size} px" if len(sizes) < 2 else "its size"
     reference = results.costs[0].reference_size if results.costs else 224
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("Model", numeric=False),
         Column("params_total"),
         Column("params_trainable"),
@@ -29,7 +32,10 @@ def cost_table(results: Results) -> Table:
         Column(f"FLOPs at {reference} px", f"2 {_TIMES} MACs"),
     )
     most = max((cost.macs for cost in results.costs), default=0) or 1
-    return Table("cost", "Counts for one image", columns, tuple(_cost_row(cost, most) for cost in results.costs))
+    rows = [_cost_row(cost, most) for cost in results.costs]
+    if results.costs and all(cost.reference_size == cost.image_size for cost in results.costs):
+        columns, rows = columns[:-_OF_REFERENCE], [row[:-_OF_REFERENCE] for row in rows]
+    return Table("cost", "Counts for one image", columns, tuple(rows))
 
 
 def _cost_row(cost: Cost, most: int) -> tuple[Entry, ...]:

@@ -56,6 +56,7 @@ class SignalsAudit:
     classes: tuple[str, ...] = ()  #: names; without them classes are numbers
     calibration: npt.NDArray[np.bool_] | None = None  #: (N,), rows that set thresholds in the place of references
     audited: AuditedFile | None = None  #: the files that the answers lie in
+    invalid: str = ""  #: why nothing of it can be trusted
 
     def check(self) -> None:
         """Raises SignalsError where no attack could be audited."""
@@ -177,6 +178,7 @@ class SignalsAudit:
             test_accuracy=None,
             attacks=[one.result for one in found],
             records=RECORDS if records else None,
+            invalid=self.invalid,
             exposed=[most_exposed(one, digest, signals.labels, np.zeros(signals.rows, np.bool_)) for one in found],
         )
 

@@ -13,7 +13,7 @@ from fer_audit.sources import source_digest
 from fer_audit.specs import ProgramSpec
 from fer_audit.store import Store
 from fer_audit.training.group_norm import without_batch_statistics
-from fer_audit.training.weights import Weights, read_weights
+from fer_audit.training.weights import Weights, read_weights, require_training
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,7 @@ class TrainedNetwork:
 
 def open_trained(store: Store, registry: Registry, training: str) -> TrainedNetwork:
     """The network of the training with that key; raises StoreError where the store has it not, or its code changed."""
-    if not store.has("trainings", training):
-        raise StoreError(
-            f"the store {store.root} has no training {training[:12]}; name the store of the run with --store, or run "
-            f"the grid again"
-        )
+    require_training(store, training)
     spec = json.loads((store.path("trainings", training) / "spec.json").read_text(encoding="utf-8"))
     program = ProgramSpec.model_validate(spec["program"])
     return TrainedNetwork(rebuilt(program, registry, read_weights(store, training)), program, training)
@@ -41,20 +37,24 @@ def rebuilt(program: ProgramSpec, registry: Registry, weights: Weights) -> Any:
     """The `keras.Model` of `program` with `weights`; raises StoreError where they are not those of its code now."""
     import keras
 
+    keras.utils.clear_session()  # names of layers, and so of weights, are numbered over all networks of a process
+    network = created(program, registry)
+    expected = [(f"{place:04d}:{weight.path}", tuple(weight.shape)) for place, weight in enumerate(network.weights)]
+    given = [(name, weight.shape) for name, weight in weights.items()]
+    if expected != given:
+        odd = next(iter(set(expected) ^ set(given)), ("their order", ()))
+        raise StoreError(f"the weights are not those of model {program.model.name!r}: they differ first in {odd[0]!r}")
+    network.set_weights(list(weights.values()))
+    return network
+
+
+def created(program: ProgramSpec, registry: Registry) -> Any:
+    """The `keras.Model` of `program` with initial weights; raises StoreError where its code has changed."""
     identity = program.model
     plugin = cast("Model", registry.create(identity.kind, identity.name, identity.params))
     if source_digest(type(plugin)) != identity.source:
         raise StoreError(
             f"the source of model {identity.name!r} is not what these weights were trained with; run again"
         )
-    keras.utils.clear_session()  # names of layers, and so of weights, are numbered over all networks of a process
     network = plugin.create(program.input_shape, program.classes)
-    if program.private:
-        network = without_batch_statistics(network, identity.name)
-    expected = [(f"{place:04d}:{weight.path}", tuple(weight.shape)) for place, weight in enumerate(network.weights)]
-    given = [(name, weight.shape) for name, weight in weights.items()]
-    if expected != given:
-        odd = next(iter(set(expected) ^ set(given)), ("their order", ()))
-        raise StoreError(f"the weights are not those of model {identity.name!r}: they differ first in {odd[0]!r}")
-    network.set_weights(list(weights.values()))
-    return network
+    return without_batch_statistics(network, identity.name) if program.private else network

@@ -100,3 +100,10 @@ def test_a_calibration_without_non_members_is_refused(world: World) -> None:
 def test_rows_are_taken_as_bool(world: World) -> None:
     with pytest.raises(SignalsError, match="bool"):
         world().take_rows(np.array([0, 1]))
+
+
+def test_what_the_attacker_knows_is_said_without_references(world: World) -> None:
+    signals = alone(world(models=4, rows=400))
+    result = audited(signals, [create("loss-threshold")], calibration=every_other(signals))[0].result
+    assert result.threat_model.endswith("; no reference models, thresholds from rows of known membership")
+    assert "of the calibration split" in result.transferred["0.001"].fpr.note

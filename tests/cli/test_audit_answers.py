@@ -59,13 +59,21 @@ def test_labels_that_look_permuted_are_told(lists, tmp_path, capsys):
         table = table.rename(columns=swapped)
         table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, index=False)
     assert main([*lists, "--name", "swapped", "--attacks", "gap"]) == 0
-    assert "labels look permuted: your class 0 is our" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "labels look permuted: your class 0 is our" in told
+    assert "name the columns" in told
+    (cell,) = read_results(tmp_path / "reports" / "swapped" / "results.json").cells
+    assert "permuted" in cell.privacy.invalid
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--scaling", "-1..1"], "--scaling is about a model"),
+        (["--trust"], "--trust is about a model"),
+        (["--include-images"], "--include-images is about a model"),
+        (["--queries", "up"], "--queries is about a model"),
+        (["--population", "in.csv"], "in.csv is given for two sides"),
         (["--calibration", "2"], "--calibration must lie between 0 and 1"),
         (["--attacks", "rmia"], "reference"),
         (["--population", "other.csv"], "other.csv"),

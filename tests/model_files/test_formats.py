@@ -63,6 +63,8 @@ def test_weights_of_a_training_by_file_or_folder(tmp_path, make, registry, asked
 def test_weights_of_another_network_are_refused(tmp_path, make, registry, refused):
     make.training(registry, tmp_path / "ab12")
     np.savez(tmp_path / "ab12" / "weights.npz", **{"0000:odd": np.zeros(3)})
+    assert "needs 58,423 weights, but the file holds 3 numbers" in refused(tmp_path / "ab12")
+    np.savez(tmp_path / "ab12" / "weights.npz", **{"0000:odd": np.zeros(58_423)})
     assert "not those of model 'mini-xception'" in refused(tmp_path / "ab12")
     (tmp_path / "ab12" / "spec.json").write_text("{}")
     assert "describes no training" in refused(tmp_path / "ab12")

@@ -13,6 +13,7 @@ from fer_audit.data.answer_files import GivenAnswers
 from fer_audit.data.splits import split_by_subject
 from fer_audit.errors import SignalsError
 from fer_audit.metrics.class_order import order_of, order_warnings
+from fer_audit.metrics.class_shares import shares_differ
 from fer_audit.results import AuditedFile, CalibrationSplit
 from fer_audit.runner.signals import SignalsAudit
 
@@ -30,6 +31,7 @@ def answers_audit(
     seed: int,
 ) -> SignalsAudit:
     """What is to be attacked, its calibration split drawn; raises SignalsError where files don't fit together."""
+    _check_apart(members, nonmembers, population)
     others = nonmembers.in_order(members.classes)
     people = _people(members, others)
     if population is None:
@@ -64,6 +66,10 @@ def answers_audit(
     split = CalibrationSplit(
         members=int((held & member).sum()), nonmembers=int((held & ~member).sum()), share=calibration
     )
+    order = order_of(labels, np.asarray(logits[:, 0].argmax(axis=1), np.int64), members.classes)
+    warnings = order_warnings(order, mend="name the columns {names} if that is right")
+    differ = shares_differ(labels, member, members.classes)
+    warnings += [differ] if differ else []
     return SignalsAudit(
         name=name,
         signals=signals,
@@ -72,7 +78,8 @@ def answers_audit(
         seed=seed,
         classes=members.classes,
         calibration=held,
-        audited=_file(members, files, split, labels, logits),
+        audited=_file(members, files, split, warnings),
+        invalid=(warnings[0] if order.permuted else "") or differ,
     )
 
 
@@ -80,11 +87,9 @@ def _file(
     members: GivenAnswers,
     files: Sequence[GivenAnswers],
     split: CalibrationSplit,
-    labels: npt.NDArray[np.int64],
-    logits: npt.NDArray[np.float32],
+    warnings: list[str],
 ) -> AuditedFile:
-    """All files as one; labels that look permuted are told of."""
-    order = order_of(labels, logits[:, 0].argmax(axis=1), members.classes)
+    """All files as one."""
     return AuditedFile(
         file=" + ".join(one.path.name for one in files),
         format="answers",
@@ -94,8 +99,17 @@ def _file(
         outputs=members.outputs,
         preprocessing={"classes": list(members.classes)},
         calibration=split,
-        warnings=order_warnings(order),
+        warnings=warnings,
     )
+
+
+def _check_apart(members: GivenAnswers, nonmembers: GivenAnswers, population: GivenAnswers | None) -> None:
+    """Raises SignalsError where one file stands for two sides."""
+    files = [one for one in (members, nonmembers, population) if one is not None]
+    digests = [one.sha256 for one in files]
+    twice = next((one for one in files if digests.count(one.sha256) > 1), None)
+    if twice is not None:
+        raise SignalsError(f"{twice.path} is given for two sides; expected answers about other images in each file")
 
 
 def _people(members: GivenAnswers, others: GivenAnswers) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ from fer_audit.attacks.audit import audited as attack_all
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.attacks.signals import Signals
 from fer_audit.data.splits import split_by_subject
-from fer_audit.errors import FerAuditError, PluginError
+from fer_audit.errors import DataError, FerAuditError, PluginError
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import raised_in
 from fer_audit.results import Privacy
@@ -48,6 +48,17 @@ def calibration_rows(audited: Audited, share: float, seed: int) -> npt.NDArray[n
     sides = 2 * np.asarray(pool.labels) + member
     part = split_by_subject(sides, pool.units, (1 - share, share), np.random.default_rng([seed, len(pool)]))
     return np.asarray(part == 1)
+
+
+def check_calibration(audited: Audited, share: float, seed: int) -> None:
+    """Raises DataError where the split leaves no member or non-member, to choose thresholds on or to score."""
+    held, member = calibration_rows(audited, share, seed), audited.rows.member
+    for side, rows in (("members", member), ("non-members", ~member)):
+        if not (rows & held).any() or not (rows & ~held).any():
+            raise DataError(
+                f"the {int(rows.sum())} {side} are too few people to choose thresholds on a share of {share:g} and to "
+                f"score the others; expected some on each side; give more {side}, or another --calibration"
+            )
 
 
 def attacked(

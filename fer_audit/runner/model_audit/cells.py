@@ -15,6 +15,7 @@ from rich.console import Console
 
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.data.hygiene import invalid_sides
+from fer_audit.errors import FerAuditError
 from fer_audit.grid import GridFile
 from fer_audit.results import CalibrationSplit, Cell, Hygiene, PluginRecord
 from fer_audit.runner.measured import (
@@ -79,6 +80,8 @@ class Cells:
             description = description.model_copy(update={"calibration": calibration})
             with doing(self.console, f"measuring {audited.label}"):
                 found |= self._measured(audited, asked)
+        except FerAuditError as problem:
+            status, error = "failed", str(problem)
         except Exception:  # noqa: BLE001 - whatever an attack raises, the other models are audited all the same
             status, error = "failed", traceback.format_exc(limit=-8)
         probed = found.get("batch_invariance")

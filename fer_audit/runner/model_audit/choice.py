@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.errors import FerAuditError, SignalsError
@@ -10,14 +10,9 @@ from fer_audit.grid import Grid, PluginRef
 from fer_audit.registry import Registry
 from fer_audit.runner.model_audit.run import check_attacks
 from fer_audit.runner.model_audit.subjects import Audited
+from fer_audit.runner.model_audit.without_references import WITHOUT_REFERENCES
 
 KIND = "membership-attack"
-
-#: Parameters with which attacks that learn from references by default do without.
-WITHOUT_REFERENCES: dict[str, dict[str, Any]] = {
-    "quantile": {"features": "label"},
-    "label-only": {"classifier": "count"},
-}
 
 
 def runnable(registry: Registry, first: Audited, grid: Grid, references: int) -> tuple[list[PluginRef], list[str]]:

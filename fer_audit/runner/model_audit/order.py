@@ -1,4 +1,4 @@
-"""Whether the declared preprocessing and order of classes are right, asked before anything is counted."""
+"""Whether preprocessing and order of classes are right as declared, and both sides of one draw: asked first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.metrics.class_order import Order, order_of, order_warnings, scaling_hint
+from fer_audit.data.labels import class_name
+from fer_audit.metrics.class_order import Order, better_names, order_of, order_warnings, scaling_hint
+from fer_audit.metrics.class_shares import shares_differ
 from fer_audit.runner.model_audit.subjects import Audited
 
 _TRIED = 500  #: rows that other ways of preprocessing are tried on
@@ -24,11 +26,18 @@ def declared_wrong(audited: Audited, predicted: npt.NDArray[np.int64]) -> tuple[
     """
     data = audited.rows.data
     order = order_of(np.asarray(data.pool.labels), predicted, data.classes)
-    warnings = order_warnings(order)
-    if order.near_chance:
-        hint = scaling_hint(_accuracies(audited), min(_TRIED, int(audited.rows.member.sum())))
-        warnings += [hint] if hint else []
-    return warnings, warnings[0] if order.permuted else ""
+    warnings = order_warnings(order, _declared(audited))
+    invalid = warnings[0] if order.permuted else ""
+    hint = None if order.permuted else scaling_hint(_accuracies(audited), min(_TRIED, int(audited.rows.member.sum())))
+    warnings += [hint] if hint else []
+    differ = shares_differ(np.asarray(data.pool.labels), audited.rows.member, data.classes)
+    return warnings + ([differ] if differ else []), invalid or differ
+
+
+def _declared(audited: Audited) -> tuple[str, ...] | None:
+    """What the outputs were said to stand for, by the names that classes have here."""
+    declared = audited.section.preprocessing.classes
+    return None if declared is None else tuple(map(class_name, declared))
 
 
 def _accuracies(audited: Audited) -> dict[str, float]:
@@ -52,5 +61,5 @@ def _accuracies(audited: Audited) -> dict[str, float]:
         if order.best is None:
             found.setdefault(name, order.accuracy)
         else:
-            found[f"{name}, classes {','.join(classes[place] for place in order.best)}"] = order.best_accuracy
+            found[f"{name}, classes {','.join(better_names(order, _declared(audited)))}"] = order.best_accuracy
     return found

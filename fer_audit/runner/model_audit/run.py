@@ -31,6 +31,7 @@ from fer_audit.results import (
 from fer_audit.runner.collect import provenance_of
 from fer_audit.runner.dataset import summarised
 from fer_audit.runner.galleries import audited_heat_maps
+from fer_audit.runner.model_audit.attacked import check_calibration
 from fer_audit.runner.model_audit.cells import MEMBERS, NONMEMBERS, Cells, doing
 from fer_audit.runner.model_audit.references import References, given_references, reference_count, trained_references
 from fer_audit.runner.model_audit.subjects import Audited, open_audited
@@ -87,6 +88,9 @@ def run_audit(
     plugins, audited = prepared.plugins, prepared.audited
     attacks = [_attack(plugins, ref) for ref in file.grid.attacks.membership]
     check_attacks(attacks, audited[0], file.grid, prepared.references)
+    if not prepared.references and attacks:
+        for one in audited:
+            check_calibration(one, _share(file), file.grid.seeds[0])
     references = _references(file, store, audited[0], prepared.registry, workers, console)
     with doing(console, "checking the rows"):
         hygiene = check_hygiene(audited[0].rows.sides, {}, (MEMBERS, NONMEMBERS, "population"))
@@ -102,6 +106,10 @@ def run_audit(
     write_run(record, folder / "run.json")
     failed = {cell.id: cell.error.strip().splitlines()[-1] for cell in cells if cell.status == "failed"}
     return Outcome(results, record, failed)
+
+
+def _share(file: GridFile) -> float:
+    return file.grid.audit.calibration if file.grid.audit else 0.0
 
 
 def _attack(plugins: GridPlugins, ref: PluginRef) -> MembershipAttack:
@@ -131,14 +139,13 @@ def check_attacks(attacks: Sequence[MembershipAttack], first: Audited, grid: Gri
         )
         if attack.needed().loss_trace:
             raise SignalsError(
-                f"membership attack {attack.name!r} needs the losses of every epoch, which a finished model has not; "
-                f"leave it out"
+                f"membership attack {attack.name!r} needs the losses of every epoch, which a finished model has not"
             )
 
 
 def _latencies(audited: Audited) -> Iterator[Latency]:
     size = audited.model.image_size
-    for speed in timed(audited.model.logits, (size, size, 3)):
+    for speed in timed(audited.model.once, (size, size, 3)):
         yield Latency(model=audited.label, image_size=size, **speed._asdict())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,9 @@ def open_audited(file: GridFile, dataset: Dataset, registry: Registry, store: St
 
 def opened_at(base: Path, address: str, trust: bool, registry: Registry) -> Opened:
     """The file at `address`, which is relative to `base`, and may name a function behind a colon."""
-    path, colon, _ = address.rpartition(":")
-    return open_file(base / (path if colon else address), address=address, trust=trust, registry=registry)
+    # As one would write it here; a grid names it from its own folder.
+    told = os.path.relpath((base / address).resolve())
+    return open_file(base / address, address=told, trust=trust, registry=registry)
 
 
 def opened_like(like: Audited, file: Opened, preprocessing: Preprocessing) -> OutsideModel:
