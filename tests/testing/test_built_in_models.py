@@ -1,4 +1,4 @@
-"""All built-in models pass the kit that authors are given; in a file of their own, as they take as long as all others."""
+"""All built-in models pass the kit that authors are given; a file of their own, as they take as long as all others."""
 
 from __future__ import annotations
 
