@@ -39,15 +39,30 @@ def check_size(build: Callable[[], Any], numbers: int) -> None:
 
     A description of a hundred bytes could ask for all memory; here no weight gets any.
     """
-    import keras
-
-    with keras.StatelessScope(initialize_variables=False):
+    with _without_values():
         needed = sum(prod(weight.shape) for weight in build().weights)
     if needed > numbers:
         raise ModelFileError(
             f"the network needs {needed:,} weights, but the file holds {numbers:,} numbers; expected a whole model; "
             f"save it again, with its weights"
         )
+
+
+@contextlib.contextmanager
+def _without_values() -> Iterator[None]:
+    """Within it weights are made without values, and never get any.
+
+    Keras remembers such weights, and the next stateless scope of this process would give them their values.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    waiting = list(global_state.get_global_attribute("uninitialized_variables", []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", waiting)
 
 
 def opened_network(network: Any, kind: Format, identity: Identity) -> Opened:
