@@ -26,7 +26,7 @@ class DpSgd(Section):
         None, gt=0, description="the privacy loss that the noise is chosen for; 8 where noise_multiplier is not given"
     )
     noise_multiplier: float | None = Field(
-        None, gt=0, description="standard deviation of the noise over clip_norm; given instead of epsilon"
+        None, gt=0, le=10_000, description="standard deviation of the noise over clip_norm; given instead of epsilon"
     )
     delta: float = Field(1e-5, gt=0, lt=1, description="the chance by which epsilon may be exceeded; below 1 / images")
     clip_norm: float = Field(1.0, gt=0, description="greatest length of the gradient of one image")
@@ -44,7 +44,7 @@ class DpSgd(Section):
         "each (per-example, any network); auto is ghost where the network allows it",
     )
     learning_rate: float | None = Field(None, gt=0, description="at the first step; null: the recipe's")
-    epochs: int | None = Field(None, ge=1, description="null: the recipe's")
+    epochs: int | None = Field(None, ge=1, le=100_000, description="null: the recipe's")
 
     @model_validator(mode="after")
     def _one_aim(self) -> DpSgd:

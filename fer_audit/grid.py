@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from fer_audit.audit_section import Audit, AuditedModel, Preprocessing
@@ -16,17 +16,41 @@ from fer_audit.canary_section import Canaries
 from fer_audit.defence_section import DEFENCES, DP_SGD
 from fer_audit.errors import GridError, did_you_mean
 from fer_audit.gate_section import METRICS, GateSection, Where, check_where
+from fer_audit.grid_text import GridText, parse_text, read_text, shown
 from fer_audit.measures_section import MEASURES, Measures
 from fer_audit.section import ONCE, MisplacedError, Section, as_list
 
 NONE = "none"
 
 
+def _plain(params: Any) -> Any:
+    """Parameters of which JSON can hold every value; raises MisplacedError with the place of another."""
+    if isinstance(params, Mapping):
+        for name, value in params.items():
+            if not isinstance(name, str):
+                raise MisplacedError(f"expected names of parameters. Received: {shown(name)}", name)
+            _refuse_strange(value, name)
+    return params
+
+
+def _refuse_strange(value: Any, *location: int | str) -> None:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            _refuse_strange(one, *location, key)
+    elif isinstance(value, list | tuple):
+        for place, one in enumerate(value):
+            _refuse_strange(one, *location, place)
+    elif not isinstance(value, str | int | float | None):
+        raise MisplacedError(f"expected text, a number, true or false; quote a date. Received: {value}", *location)
+
+
 class PluginRef(Section):
     """A plug-in as the grid names it: `randaug`, or `{name: randaug, params: {m: 5}}`."""
 
     name: str = Field(min_length=1, description="the plug-in")
-    params: dict[str, Any] = Field(default_factory=dict, description="its parameters; those left out have defaults")
+    params: Annotated[dict[str, Any], BeforeValidator(_plain)] = Field(
+        default_factory=dict, description="its parameters; those left out have defaults"
+    )
 
     @property
     def label(self) -> str:
@@ -129,8 +153,8 @@ class Training(Section):
     """The recipe that every training of the grid follows."""
 
     image_size: int = Field(48, ge=16, le=512, description="pixels a side; images are resized to it")
-    epochs: int = Field(20, ge=1, description="times that every row is trained on")
-    batch_size: int = Field(32, ge=2, description="rows of a step")
+    epochs: int = Field(20, ge=1, le=100_000, description="times that every row is trained on")
+    batch_size: int = Field(32, ge=2, le=1_000_000, description="rows of a step")
     optimizer: Optimizer = Field(Optimizer(), description="how weights are updated")
 
 
@@ -144,6 +168,7 @@ class Privacy(Section):
     references: int = Field(
         6,
         ge=4,
+        le=10_000,
         description="models of a cell that are trained on halves of the pool, in complementary pairs; an even number",
         json_schema_extra={"multipleOf": 2},
     )
@@ -181,11 +206,32 @@ class Resources(Section):
         "auto", description="processes, one core each; auto is one for every core"
     )
 
+    timeout_minutes: float | None = Field(
+        30,
+        gt=0,
+        description="without a sign of a worker, after which its training counts as hung and fails; null: never",
+    )
+    cpus: float = Field(1, gt=0, description="that a worker takes of a Ray cluster; it computes on one")
+    gpus: float = Field(0, ge=0, description="that a worker takes of a Ray cluster; a part of one is shared")
+    gpu_memory_mb: int | None = Field(
+        None, ge=1, description="most that a worker takes of its graphics card; null: as it grows"
+    )
+
     @model_validator(mode="after")
     def _positive(self) -> Resources:
         if self.workers != "auto" and self.workers < 1:
             raise ValueError("workers must be 'auto' or at least 1")
         return self
+
+
+#: Bytes of a name that leave room, in what file systems allow of 255, for what is written beside the report.
+_LONGEST_FOLDER = 200
+
+
+def _short(name: str) -> str:
+    if len(name.encode()) > _LONGEST_FOLDER:
+        raise ValueError(f"expected a name of a folder, at most {_LONGEST_FOLDER} letters. Received: {shown(name)}")
+    return name
 
 
 #: The pattern of a name for editors, whose `\w` knows no letters beyond ASCII.
@@ -195,7 +241,7 @@ _NAME_OF_EDITORS = r"^([^\s!-/:-@\[-\^`{-~][^\s!-,/:-@\[-\^`{-~]*)?$"
 class Grid(Section):
     """A study: every model with every augmentation, label attack and seed, attacked by every membership attack."""
 
-    name: str = Field(
+    name: Annotated[str, AfterValidator(_short)] = Field(
         "",
         pattern=r"^(\w[\w.-]*)?$",
         description="the name of the report's folder, reports/<name>; left out, it is the name of this file",
@@ -257,9 +303,10 @@ class Grid(Section):
             ("attacks.membership", [ref.label for ref in self.attacks.membership]),
             ("seeds", [str(seed) for seed in self.seeds]),
         ):
-            twice = sorted({label for label in labels if labels.count(label) > 1})
+            twice = sorted(label for label, count in Counter(labels).items() if count > 1)
             if twice:
-                raise ValueError(f"{field} names {twice[0]!r} twice; each line of the grid is run once")
+                said = f"{field} names {twice[0]!r} twice; each line of the grid is run once"
+                raise MisplacedError(said, *field.split("."))
         return self
 
     @property
@@ -394,86 +441,41 @@ class GridFile(BaseModel):
 
 def read_grid(path: Path) -> GridFile:
     """Reads and checks a grid; raises GridError with file, line, what was expected and what was received."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise GridError(f"can't read the grid {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise GridError(f"the grid {path} is not text; expected a YAML file in UTF-8") from None
-    return parse_grid(text, path)
+    return parse_grid(read_text(path), path)
 
 
 def parse_grid(text: str, path: Path) -> GridFile:
     """Checks the text of a grid that lies, or will lie, at `path`; raises GridError likewise."""
-    root = _compose(text, path)
-    values = yaml.safe_load(text)
-    if not isinstance(values, dict):
-        raise GridError(f"{path}: expected a mapping with `dataset` and `models`, received {type(values).__name__}")
+    found = parse_text(text, path)
     try:
-        grid = Grid.model_validate(values)
+        grid = Grid.model_validate(found.values)
     except ValidationError as error:
-        raise GridError(_explain(error, root, path)) from None
+        raise GridError(_explain(error, found, path)) from None
     if not grid.name:
         grid = grid.model_copy(update={"name": path.stem})
     return GridFile(grid=grid, path=path, text=text)
 
 
-def _compose(text: str, path: Path) -> yaml.Node | None:
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_repeated_keys(root, path)
-        yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise GridError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise GridError(f"{path}: not valid YAML: {error}") from None
-    return root
-
-
-def _refuse_repeated_keys(root: yaml.Node | None, path: Path) -> None:
-    """YAML keeps the last of two equal keys without a word; the user meant both."""
-    for node in _walk(root):
-        if isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if key.value in seen:
-                    raise GridError(f"{path}:{key.start_mark.line + 1}: the key {key.value!r} appears twice; keep one")
-                seen.add(key.value)
-
-
-def _walk(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[yaml.Node]:
-    seen = set() if seen is None else seen
-    if node is None or id(node) in seen:  # an alias may lead back to its own anchor
-        return
-    seen.add(id(node))
-    yield node
-    if isinstance(node, yaml.MappingNode):
-        for _, value in node.value:
-            yield from _walk(value, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _walk(value, seen)
-
-
 #: Choices that an error lists; of more it names the nearest.
 _FEW = 8
 
+#: Letters of a name that the nearest known one is sought for.
+_LONGEST = 100
 
-def _explain(error: ValidationError, root: yaml.Node | None, path: Path) -> str:
+
+def _explain(error: ValidationError, text: GridText, path: Path) -> str:
     errors = error.errors()
     # A misspelt field is also a missing one; the misspelling is what the user can mend.
     first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
     cause = first.get("ctx", {}).get("error")
     location = (*first["loc"], *(cause.location if isinstance(cause, MisplacedError) else ()))
-    line = _line_of(root, location)
     # Parts that exist in the file only: pydantic adds the branch of a union, such as ('workers', 'int').
-    place = ".".join(str(part) for part in location[: _depth(root, location)]) or "grid"
-    prefix = f"{path}:{line}: "
+    place = ".".join(str(part) for part in location[: text.depth(location)]) or "grid"
+    prefix = f"{path}:{text.line(location)}: "
     if first["type"] == "extra_forbidden":
         *parents, name = location
-        hint = did_you_mean(str(name), _fields_at(tuple(parents)))
-        return f"{prefix}unknown field {name!r}{' in ' + '.'.join(map(str, parents)) if parents else ''}: {hint}"
+        hint = did_you_mean(str(name)[:_LONGEST], _fields_at(tuple(parents)))
+        return f"{prefix}unknown field {shown(name)}{' in ' + '.'.join(map(str, parents)) if parents else ''}: {hint}"
     if first["type"] == "missing":
         return f"{prefix}the field {'.'.join(map(str, location))!r} is missing"
     message = first["msg"].removeprefix("Value error, ")
@@ -482,8 +484,9 @@ def _explain(error: ValidationError, root: yaml.Node | None, path: Path) -> str:
     if first["type"] == "literal_error" and isinstance(first["input"], str):
         known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         if len(known) > _FEW:
-            return f"{prefix}{place}: {did_you_mean(first['input'], known)} Received: {first['input']!r}"
-    return f"{prefix}{place}: {message}. Received: {first['input']!r}"
+            hint = did_you_mean(first["input"][:_LONGEST], known)
+            return f"{prefix}{place}: {hint} Received: {shown(first['input'])}"
+    return f"{prefix}{place}: {message}. Received: {shown(first['input'])}"
 
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:
@@ -508,31 +511,3 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     of_lists = {"gates": GateSection} | ({"models": AuditedModel} if "audit" in location else {})
     section = (of_lists if inside_list else sections).get(last, PluginRef)
     return list(section.model_fields)
-
-
-def _descend(root: yaml.Node | None, location: tuple[int | str, ...]) -> Iterator[yaml.Node]:
-    """The nodes on the way to `location`, as far as the file has them."""
-    node = root
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            child = next(((key, value) for key, value in node.value if key.value == part), None)
-            if child is None:
-                return
-            yield child[0]
-            node = child[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            yield node
-        else:
-            return
-
-
-def _depth(root: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    return len(list(_descend(root, location)))
-
-
-def _line_of(root: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    nodes = list(_descend(root, location))
-    if nodes:
-        return int(nodes[-1].start_mark.line) + 1
-    return 1

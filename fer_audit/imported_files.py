@@ -128,7 +128,7 @@ def _imports(path: Path) -> Iterator[_Import]:
 def _tree(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, RecursionError, OSError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
         return ast.Module(body=[ast.Pass()], type_ignores=[])  # it is there all the same
 
 

@@ -32,7 +32,7 @@ from fer_audit.measure_specs import images_of, measure_specs
 from fer_audit.measures_section import Measures
 from fer_audit.registry import Registry
 from fer_audit.resolved_defence import Recipe, guarantee_of, recipe_of, trained_with
-from fer_audit.results import Guarantee, LeftOut, SourceFile
+from fer_audit.results import Guarantee, LeftOut, SourceFile, uncollected
 from fer_audit.specs import (
     MeasureSpec,
     PluginIdentity,
@@ -66,6 +66,7 @@ class Labels:
     given: npt.NDArray[np.int64]  #: (N,)
     corruption: Corruption | None
     attack: LabelAttack | None
+    identity: PluginIdentity | None  #: of the attack
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,7 @@ class Plan:
             arrays = [training.spec.rows, training.spec.labels, *training.job.traces, *training.spec.held_out]
             wanted |= {*training.job.artefacts(), *training.job.corrupted()}
             wanted |= {("arrays", digest) for digest in arrays}
-            wanted.add(("costs", cost_key(training.spec.program)))
-        return wanted
+        return wanted | {("costs", cost_key(program)) for program in self.programs.values()}
 
     def room(self, store: Store) -> int:
         """Bytes that corrupted test images which are not in the store will take there."""
@@ -215,23 +215,25 @@ def _whole_plan(file: GridFile, store: Store, cells: Sequence[str]) -> Plan:
             subjects=data.pool.subjects is not None,
         )
     plan = Plan(grid, file, registry, dataset, data, fingerprint, attacks, code=plugins.code(file))
-    _add_cells(plan, plugins, store, combinations)
-    _look_up(plan, store)
+    with uncollected():
+        _add_cells(plan, plugins, store, combinations)
+        _look_up(plan, store)
     return plan
 
 
 def _look_up(plan: Plan, store: Store) -> None:
     """Notes what the store has of each training: everything, all but answers, or too little."""
+    whole = store.has_all(name for training in plan.trainings.values() for name in training.job.artefacts())
     for key, training in plan.trainings.items():
         job = training.job
-        fitted = all(store.has(*artefact) for artefact in job.along_the_way())
-        answered = all(store.has(*artefact) for artefact in job.answers())
-        unmeasured = [m for m, name in zip(job.measures, job.measured(), strict=True) if not store.has(*name)]
+        fitted, answered = whole.issuperset(job.along_the_way()), whole.issuperset(job.answers())
+        unmeasured = [m for m, name in zip(job.measures, job.measured(), strict=True) if name not in whole]
         if fitted and answered and not unmeasured:
             plan.done.add(key)
         # Answers can be had from the weights; losses along the way only by training again.
         measured = sum(images_of(measure, len(plan.data.test)) for measure in unmeasured)
-        plan.trainings[key] = replace(training, fitted=fitted, measured=measured)
+        if fitted or measured:
+            plan.trainings[key] = replace(training, fitted=fitted, measured=measured)
 
 
 def _add_cells(plan: Plan, plugins: GridPlugins, store: Store, combinations: Sequence[Combination]) -> None:
@@ -243,27 +245,24 @@ def _add_cells(plan: Plan, plugins: GridPlugins, store: Store, combinations: Seq
         if plan.attacks or grid.measures.label_errors:
             keep = membership_matrix(grid.privacy.references, data.pool.labels, data.pool.units, seed)
         for attack_ref, of_attack in itertools.groupby(of_seed, lambda cell: cell[1]):
-            labels = _given_labels(plan, plugins, attack_ref, seed)
+            material = shared.material(_given_labels(plan, plugins, attack_ref, seed), keep)
             for _, _, model, chain, defence in of_attack:
                 identities = tuple(plugins.identity("augmentation", ref) for ref in chain)
                 line = Line(model, chain, defence, attack_ref, seed, plugins.identity("model", model), identities)
-                plan.cells.append(shared.cell(line, labels, keep))
+                plan.cells.append(shared.cell(line, material))
 
 
 def _possible(plan: Plan, plugins: GridPlugins, combinations: Sequence[Combination]) -> list[Combination]:
     """The combinations that can be, the others noted as left out; raises GridError where none can be."""
+    reasons: dict[tuple[str, str], str] = {}
     possible = list[Combination]()
     for combination in combinations:
         *_, chain, defence = combination
-        recipe = recipe_of(defence, plan.grid.training)
-        sizes = plan.grid.training.image_size, len(plan.data.classes), recipe.batch_size
-        mixed = [ref.label for ref in chain if recipe.private and plugins.mixes(ref, *sizes)]
-        if mixed:
-            reason = (
-                f"{mixed[0]} mixes rows, so that an image is in several clipped gradients, which the accounting of "
-                f"{defence.name} does not cover"
-            )
-            plan.left_out.append(LeftOut(id=cell_id(*combination), reason=reason))
+        known = (chain_label(chain), defence.label)
+        if known not in reasons:
+            reasons[known] = _why_not(plan, plugins, chain, defence)
+        if reasons[known]:
+            plan.left_out.append(LeftOut(id=cell_id(*combination), reason=reasons[known]))
         else:
             possible.append(combination)
     if not possible:
@@ -275,13 +274,26 @@ def _possible(plan: Plan, plugins: GridPlugins, combinations: Sequence[Combinati
     return possible
 
 
+def _why_not(plan: Plan, plugins: GridPlugins, chain: tuple[PluginRef, ...], defence: PluginRef) -> str:
+    """Why augmentations can't be had with a defence; empty where they can."""
+    recipe = recipe_of(defence, plan.grid.training)
+    sizes = plan.grid.training.image_size, len(plan.data.classes), recipe.batch_size
+    mixed = [ref.label for ref in chain if recipe.private and plugins.mixes(ref, *sizes)]
+    if not mixed:
+        return ""
+    return (
+        f"{mixed[0]} mixes rows, so that an image is in several clipped gradients, which the accounting of "
+        f"{defence.name} does not cover"
+    )
+
+
 def _given_labels(plan: Plan, plugins: GridPlugins, ref: PluginRef, seed: int) -> Labels:
     data = plan.data
     true = np.asarray(data.pool.labels)
     if ref.name == NONE:
         if ref.params:
             raise GridError(f"the label attack {NONE!r} takes no parameters, received {ref.params}")
-        return Labels(true, None, None)
+        return Labels(true, None, None, None)
     attack = cast("LabelAttack", plugins.create("label-attack", ref))
     # Seeded by name, not by parameters: a higher rate then corrupts the rows of the lower one and more.
     rng = np.random.default_rng([seed, zlib.crc32(ref.name.encode())])
@@ -298,18 +310,32 @@ def _given_labels(plan: Plan, plugins: GridPlugins, ref: PluginRef, seed: int) -
         codes=NUMBERED,
     )
     corruption = attack(true, context)
-    return Labels(corruption.labels, corruption, attack)
+    return Labels(corruption.labels, corruption, attack, plugins.identity("label-attack", ref))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Learnt:
-    """What a training learns from."""
+    """What a training learns from, its arrays in the store."""
 
-    rows: npt.NDArray[np.int64]  #: (K,)
-    labels: npt.NDArray[np.int64]  #: (K,)
+    rows: str  #: address of int64 (K,)
+    labels: str  #: address of int64 (K,)
     pixels: str  #: digest of their images
     people: npt.NDArray[np.int64]  #: (K,)
     data: str  #: address of the dataset that `rows` are of
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+@dataclass(frozen=True, eq=False)
+class _Material:
+    """What all cells of one seed and one label attack train on."""
+
+    labels: Labels
+    keep: npt.NDArray[np.bool_] | None  #: (M, N)
+    pool: _Learnt
+    halves: tuple[_Learnt, ...]  #: (M,)
+    traces: tuple[str, ...]  #: addresses of the labels against which losses on the pool are followed
 
 
 class _Shared:
@@ -318,52 +344,75 @@ class _Shared:
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan = plan
         self._store = store
+        self._kept: set[str] = set()  #: addresses of arrays that the store has
         self._images = plan.data.pool.image_digests()
         self._pool_images = array_digest(self._images)
         self._test_images = array_digest(plan.data.test.image_digests())
         self._population_images = array_digest(plan.data.population.image_digests())
         self._test_labels = array_digest(np.asarray(plan.data.test.labels))
+        self._units = plan.data.pool.units
         self._versions = {name: metadata.version(name) for name in _NUMERICS}
-        self._with_canaries: dict[tuple[int, str], tuple[Planted, str, npt.NDArray[np.uint8]]] = {}
+        self._programs: dict[tuple[str, str], ProgramSpec] = {}
+        self._with_canaries: dict[tuple[int, str], tuple[Planted, _Learnt, str]] = {}
 
-    def cell(self, line: Line, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> PlannedCell:
+    def material(self, labels: Labels, keep: npt.NDArray[np.bool_] | None) -> _Material:
+        """What cells with these `labels` and halves `keep` (M, N) train on."""
+        halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
+        return _Material(
+            labels=labels,
+            keep=keep,
+            pool=self._learnt(labels.given, np.arange(len(labels.given))),
+            halves=tuple(self._learnt(labels.given, rows) for rows in halves),
+            traces=(self._keep(labels.given),) if halves and self._traced else (),
+        )
+
+    def _learnt(self, given: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> _Learnt:
+        people = rows if self._units is None else self._units[rows]
+        pixels = array_digest(self._images[rows])
+        return _Learnt(self._keep(rows), self._keep(given[rows]), pixels, people, self._plan.fingerprint)
+
+    def _keep(self, array: npt.NDArray[Any]) -> str:
+        """The address of an array in the store, which is asked once for each."""
+        digest = array_digest(array)
+        if digest not in self._kept:
+            self._kept.add(self._store.write_array(array))
+        return digest
+
+    def cell(self, line: Line, material: _Material) -> PlannedCell:
         """The planned cell, its trainings added to the plan."""
         parts = [line.model.label, chain_label(line.chain), line.label_attack.label, f"seed {line.seed}"]
         if line.defence.name != NONE:
             parts.insert(2, line.defence.label)
-        title, pool = " · ".join(parts), self._plan.data.pool
-        everything = np.arange(len(pool))
-        learnt = self._learnt(labels.given, everything)
+        title, pool, halves = " · ".join(parts), material.pool, material.halves
         guarantee = self._guarantee(line.defence.label, len(pool), self._most_images)
-        spec = self._spec(line, learnt, guarantee, number=0, follow_test=True)
-        wanted: Any = {"follow_pool": self._follows(labels), "measures": self._measures(line.model.label)}
-        utility = self._add(spec, f"{title} · utility", len(everything), queries=("identity",), **wanted)
-        queries, traces = self._plan.grid.privacy.queries, self._traces(labels)
-        privacy, of_halves = [], None
-        halves = [] if keep is None else [np.flatnonzero(members) for members in keep]
-        for number, rows in enumerate(halves, 1):
+        spec = self._spec(line, pool, guarantee, number=0, follow_test=True)
+        wanted: Any = {"follow_pool": self._follows(material.labels), "measures": self._measures(line.model.label)}
+        utility = self._add(spec, f"{title} · utility", len(pool), queries=("identity",), **wanted)
+        privacy, of_halves, queries = [], None, self._plan.grid.privacy.queries
+        if halves:
             # Halves differ by a few rows where people stay whole; what is promised is counted for the largest.
             of_halves = self._guarantee(line.defence.label, max(map(len, halves)), self._most_images)
+        for number, half in enumerate(halves, 1):
             # Seeds are shared by cells on purpose: differences between cells are then paired.
-            spec = self._spec(line, self._learnt(labels.given, rows), of_halves, number=number, follow_test=False)
+            spec = self._spec(line, half, of_halves, number=number, follow_test=False)
             label = f"{title} · reference {number}/{len(halves)}"
-            privacy.append(self._add(spec, label, len(rows), queries=queries, traces=traces))
+            privacy.append(self._add(spec, label, len(half), queries=queries, traces=material.traces))
         return PlannedCell(
             **vars(line),
-            labels=labels,
-            keep=keep,
+            labels=material.labels,
+            keep=material.keep,
             utility=utility,
             privacy=tuple(privacy),
             guarantee=guarantee,
             halves_guarantee=of_halves,
-            canaries=self._canaries(line, labels, title),
+            canaries=self._canaries(line, material.labels, title),
         )
 
     def _canaries(self, line: Line, labels: Labels, title: str) -> PlannedCanaries | None:
         section = self._plan.grid.canaries
         if section is None:
             return None
-        planted, address, images = self._planted(line.seed, labels)
+        planted, learnt, images = self._planted(line.seed, labels)
         # The mechanism that is put to the test is that of the utility model, to the number of steps and the noise. But
         # where rows are shuffled each has a place in each epoch, and coins may fall for all canaries.
         private = self._recipe(line.defence.label).private
@@ -371,27 +420,22 @@ class _Shared:
         public_rows = planted.most_rows if shuffled else len(self._plan.data.pool)
         group = section.repeats if section.repeats > 1 else None
         guarantee = self._guarantee(line.defence.label, public_rows, group)
-        pool, rows = planted.data.pool, planted.rows
-        people = rows if pool.units is None else pool.units[rows]
-        learnt = _Learnt(rows, planted.labels[rows], array_digest(images[rows]), people, address)
         spec = self._spec(line, learnt, guarantee, number=_CANARIES, follow_test=False)
-        key = self._add(spec, f"{title} · canaries", len(rows), queries=("identity",), pool=array_digest(images))
+        key = self._add(spec, f"{title} · canaries", len(learnt), queries=("identity",), pool=images)
         return PlannedCanaries(key, planted, guarantee)
 
-    def _planted(self, seed: int, labels: Labels) -> tuple[Planted, str, npt.NDArray[np.uint8]]:
-        """The canaries of a seed and of given labels, the address of the dataset with them, and digests of its pool."""
+    def _planted(self, seed: int, labels: Labels) -> tuple[Planted, _Learnt, str]:
+        """The canaries of a seed and of given labels, what is learnt from with them, and the digest of its pool."""
         known = (seed, array_digest(labels.given))
         if known not in self._with_canaries:
             section = cast("Canaries", self._plan.grid.canaries)
             planted = plant(self._plan.data, labels.given, section, seed)
             address, images = keep_cached(self._store, planted.data), planted.data.pool.image_digests()
-            self._with_canaries[known] = planted, address, images
+            units, rows = planted.data.pool.units, planted.rows
+            people, given = rows if units is None else units[rows], planted.labels[rows]
+            learnt = _Learnt(self._keep(rows), self._keep(given), array_digest(images[rows]), people, address)
+            self._with_canaries[known] = planted, learnt, array_digest(images)
         return self._with_canaries[known]
-
-    def _learnt(self, given: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> _Learnt:
-        units = self._plan.data.pool.units
-        people = rows if units is None else units[rows]
-        return _Learnt(rows, given[rows], array_digest(self._images[rows]), people, self._plan.fingerprint)
 
     @functools.cache  # noqa: B019 - lives as long as the plan is made
     def _recipe(self, defence: str) -> Recipe:
@@ -406,27 +450,26 @@ class _Shared:
     @functools.cached_property
     def _most_images(self) -> int | None:
         """Images of the person with most, where people are known."""
-        units = self._plan.data.pool.units
-        return None if units is None else int(np.unique(units, return_counts=True)[1].max())
+        return None if self._units is None else int(np.unique(self._units, return_counts=True)[1].max())
 
     def _spec(
         self, line: Line, learnt: _Learnt, guarantee: Guarantee | None, *, number: int, follow_test: bool
     ) -> TrainingSpec:
         recipe, seed = self._recipe(line.defence.label), _derived_seed(line.seed, number)
         spec = TrainingSpec(
-            program=self._program(line, recipe),
+            program=self._program(line),
             augmentations=line.augmentation_identities,
             epochs=recipe.epochs,
             learning_rate=recipe.learning_rate,
             schedule=self._plan.grid.training.optimizer.schedule,
             seed=seed,
             pixels=learnt.pixels,
-            labels=self._store.write_array(learnt.labels),
+            labels=learnt.labels,
             test_pixels=self._test_images,
             test_labels=self._test_labels if follow_test else None,
             versions=self._versions,
-            defence=trained_with(recipe, guarantee, learnt.people, seed, self._store.write_array),
-            rows=self._store.write_array(learnt.rows),
+            defence=trained_with(recipe, guarantee, learnt.people, seed, self._keep),
+            rows=learnt.rows,
             data=learnt.data,
         )
         if not isinstance(spec.defence, PrivateTraining):
@@ -435,11 +478,18 @@ class _Shared:
         # it, or none. No training shares coins or noise with another.
         return spec.model_copy(update={"seed": int(spec.key[:8], 16)})
 
-    def _program(self, line: Line, recipe: Recipe) -> ProgramSpec:
-        """The program of a line; what its optimizer does not use is not part of it."""
+    def _program(self, line: Line) -> ProgramSpec:
+        """The program of a line, one object for all lines that share it."""
+        known = (line.model.label, line.defence.label)
+        if known not in self._programs:
+            self._programs[known] = self._new_program(line.model_identity, self._recipe(line.defence.label))
+        return self._programs[known]
+
+    def _new_program(self, model: PluginIdentity, recipe: Recipe) -> ProgramSpec:
+        """The program of a model; what its optimizer does not use is not part of it."""
         training, optimizer = self._plan.grid.training, self._plan.grid.training.optimizer
         return ProgramSpec(
-            model=line.model_identity,
+            model=model,
             input_shape=(training.image_size, training.image_size, 3),
             classes=len(self._plan.data.classes),
             batch_size=recipe.batch_size,
@@ -450,10 +500,10 @@ class _Shared:
             private=recipe.step,
         )
 
-    def _traces(self, labels: Labels) -> tuple[str, ...]:
-        """The labels against which losses are followed, where the grid or an attack wants that."""
-        wanted = self._plan.grid.privacy.loss_trace or any(attack.needed().loss_trace for attack in self._plan.attacks)
-        return (self._store.write_array(labels.given),) if wanted else ()
+    @functools.cached_property
+    def _traced(self) -> bool:
+        """Whether the grid or an attack wants losses along the way."""
+        return self._plan.grid.privacy.loss_trace or any(attack.needed().loss_trace for attack in self._plan.attacks)
 
     @functools.cache  # noqa: B019 - lives as long as the plan is made
     def _measures(self, model: str) -> tuple[MeasureSpec, ...]:
@@ -496,6 +546,7 @@ class _Shared:
         return key
 
 
+@functools.lru_cache(maxsize=1024)
 def _derived_seed(seed: int, number: int) -> int:
     """A seed for training `number` of a cell (0 is the utility model), far from those of its neighbours."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

@@ -31,7 +31,16 @@ _opened: set[Path] = set()
 def plugin_files(folder: Path) -> list[Path]:
     """The Python files of a plug-in folder, sorted, without its tests."""
     tests = set(test_files(folder))
-    return sorted(path for path in folder.resolve().glob("*.py") if path not in tests and not path.is_dir())
+    found = (path for path in folder.resolve().glob("*.py") if path not in tests)
+    return sorted(path for path in found if path.is_file() or _leads_nowhere(path))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether a link has lost its file, which is told; a pipe, or a link to itself, is no file of Python."""
+    try:
+        return path.is_symlink() and not path.resolve().exists()
+    except (OSError, RuntimeError):
+        return False
 
 
 def test_files(folder: Path) -> list[Path]:
@@ -123,7 +132,7 @@ def declared_names(path: Path) -> Iterator[str]:
         tree = ast.parse(path.read_bytes())
     except OSError:
         return
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         # Broken grammar is the commonest mistake; the name that is asked for most likely stands there all the same.
         yield from _NAMED.findall(path.read_text(encoding="utf-8", errors="replace"))
         return

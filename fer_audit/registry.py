@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import sys
@@ -31,7 +32,7 @@ from fer_audit.plugin_folder import (
     plugin_files,
     test_files,
 )
-from fer_audit.plugins import KINDS, Plugin
+from fer_audit.plugins import KINDS, Parameters, Plugin
 from fer_audit.sources import pin_source
 
 #: What a plug-in may be called: a grid puts names together with `/`, `+`, `(`, `=` and `,`.
@@ -76,8 +77,9 @@ class Registry:
                 self._add_module(importlib.import_module(f"{package}.{info.name}"))
 
     def _add_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise PluginError(f"plug-in folder {str(folder)!r} does not exist; expected a folder of Python files")
+        if not os.path.isdir(folder):  # noqa: PTH112 - also of a name that no file can have, where `Path` raises
+            wrong = "is not a folder" if os.path.exists(folder) else "does not exist"  # noqa: PTH110 - likewise
+            raise PluginError(f"plug-in folder {str(folder)!r} {wrong}; expected a folder of Python files")
         folder = folder.resolve()
         if folder in self.folders:
             return
@@ -156,7 +158,7 @@ class Registry:
         """The class called `name`; raises PluginError with the nearest name, or with the failure of its file."""
         package, _, short = name.rpartition("/")
         if package:
-            return self._of_package(kind, normalised(package), short)
+            return self._of_package(kind, package, short)
         found = self.classes[kind].get(name)
         if found is not None:
             return found
@@ -172,14 +174,15 @@ class Registry:
                 )
         raise _unknown(kind, name, self.classes[kind], own)
 
-    def _of_package(self, kind: str, package: str, short: str) -> type[Plugin]:
+    def _of_package(self, kind: str, given: str, short: str) -> type[Plugin]:
         packages, unreadable = self._installed
+        package = normalised(given)
         address = f"{package}/{short}"
         if package not in packages:
             known = did_you_mean(package, packages) if packages else "none is installed here"
             raise PluginError(
-                f"{kind} {address!r} can't be found: expected an installed package with plug-ins for fer-audit, "
-                f"received {package!r}, {known}{''.join(f' (not read: {each})' for each in unreadable)}"
+                f"{kind} {f'{given}/{short}'!r} can't be found: expected an installed package with plug-ins for "
+                f"fer-audit, received {given!r}, {known}{''.join(f' (not read: {each})' for each in unreadable)}"
             )
         self._load_installed(packages[package])
         found = self.classes[kind].get(address)
@@ -222,6 +225,8 @@ def _wrong(cls: type[Plugin]) -> str:
         return f"{cls.__name__} derives from none of the contracts, such as fer_audit.models.model.Model"
     if not isinstance(cls.name, str) or not _NAME.fullmatch(cls.name):
         return f"{cls.kind}: a name is letters, digits, '-', '_' and '.', received {cls.name!r}"
+    if not (isinstance(cls.Params, type) and issubclass(cls.Params, Parameters)):
+        return f"{cls.kind} {cls.name!r}: its Params must derive from fer_audit.plugins.Parameters"
     if inspect.isabstract(cls):
         # A named plug-in that misses its method is a mistake (`aply`), not a base class.
         missing = ", ".join(sorted(cls.__abstractmethods__))

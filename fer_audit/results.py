@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fer_audit.errors import ResultsError
+from fer_audit.plain_file import read_plain
 
 SCHEMA_VERSION = 2
 
@@ -32,7 +34,7 @@ class Estimate(_Record):
     value: float | None
     low: float | None = None
     high: float | None = None
-    confidence: float = 0.95
+    confidence: float = Field(0.95, gt=0, lt=1)
     n: int | None = None  #: what the number was counted on
     freedom: int | None = None  #: degrees of freedom of its t quantile; None where the interval is of another kind
     method: str = ""  #: of the interval
@@ -342,8 +344,14 @@ class Roc(_Record):
     tpr: list[float]
     low: list[float] = []  #: of the TPR at each point; empty where there is no band
     high: list[float] = []
-    confidence: float | None = None  #: of the band, point by point
+    confidence: float | None = Field(None, gt=0, lt=1)  #: of the band, point by point
     method: str = ""  #: of the band
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Roc:
+        if any(len(one) != len(self.fpr) for one in (self.tpr, self.low or self.fpr, self.high or self.fpr)):
+            raise ValueError("fpr, tpr, low and high must be of one length")
+        return self
 
 
 class Transferred(_Record):
@@ -360,7 +368,7 @@ class EpsilonBound(_Record):
     lower_bound: float
     cap: float  #: the largest bound that so many decisions could ever give
     delta: float
-    confidence: float
+    confidence: float = Field(gt=0, lt=1)
     unit: Literal["row", "subject"]  #: whose presence in the training data the guarantee would hide
     members: int  #: independent decisions about members
     nonmembers: int
@@ -484,7 +492,7 @@ class CanaryAudit(_Record):
     lower_bound: float  #: on epsilon for the unit
     cap: float  #: the largest bound that so many canaries could ever give
     delta: float
-    confidence: float
+    confidence: float = Field(gt=0, lt=1)
     unit: Literal["image", "group"]  #: a canary of several copies is hidden by the guarantee for a group of as many
     promised: float | None  #: epsilon for that unit of this very training; None where nothing is promised
     broken: bool  #: the bound lies above the promise
@@ -500,7 +508,7 @@ class ManyRunAudit(_Record):
     lower_bound: float  #: at a confidence that is corrected for the number of attacks
     cap: float
     delta: float
-    confidence: float
+    confidence: float = Field(gt=0, lt=1)
     unit: Literal["row", "subject"]
     decisions: int  #: independent ones
     promised: float | None  #: epsilon for that unit of these very trainings, those on halves
@@ -706,11 +714,13 @@ class RunRecord(_Record):
     grid_file: str = ""  #: the grid, as the command named it
     machine: str = ""
     workers: int = 1
+    engine: str = "local"
     git_commit: str | None = None  #: of the folder that holds the grid
     git_dirty: bool | None = None
     trained: int = 0  #: trainings of this run
     reused: int = 0  #: trainings that were in the store already
     failed: int = 0
+    lost: int = 0  #: attempts whose worker or node was lost, and that were made again
     training_seconds: dict[str, float] = {}  #: content key -> seconds
     latencies: list[Latency] = []
 
@@ -764,20 +774,79 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+#: Bytes of a results file: those of a hundred thousand cells are a fifth of it.
+_MOST = 8 << 30
+
+#: How such numbers are written, and those that JSON has no words for; what stands in texts is found too.
+_ENDLESS = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{3,}\s*[,\]}]|(?<![0-9.])[0-9]{19,}")
+
+#: What no figure of an audit comes near; the report would compute on with what is larger, and end in infinity.
+_LARGEST = 1e100
+_BITS = 63  #: of a whole number
+
+
 def _read(path: Path, schema: type[Schema]) -> Schema:
     try:
-        text = path.read_bytes()
+        text = read_plain(path, _MOST)
     except OSError as error:
         raise ResultsError(f"can't read {path}: {error.strerror}; run the grid first") from None
     try:
         with uncollected():
             found = schema.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
+        _check_version(path, schema, _version(text))
+        first = error.errors(include_url=False)[0]
         place = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
         said = f"{place}: {first['msg']}" if place else first["msg"]
         raise ResultsError(f"{path} is not a {schema.__name__} file of schema {SCHEMA_VERSION}: {said}") from None
-    version = getattr(found, "schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise ResultsError(f"{path} is of schema {version}, this fer-audit reads schema {SCHEMA_VERSION}; run it again")
+    _check_version(path, schema, getattr(found, "schema_version", SCHEMA_VERSION))
+    if _ENDLESS.search(text):
+        _refuse_endless(path, found)
+    if isinstance(found, Results):
+        _refuse_twice(path, found)
     return found
+
+
+class _Version(BaseModel):
+    """What a file of any schema says of itself."""
+
+    schema_version: int
+
+
+def _version(text: bytes) -> int:
+    """The schema that wrote a file; ours where that does not say."""
+    try:
+        return _Version.model_validate_json(text).schema_version
+    except ValidationError:
+        return SCHEMA_VERSION
+
+
+def _check_version(path: Path, schema: type[BaseModel], version: int) -> None:
+    if version != SCHEMA_VERSION and "schema_version" in schema.model_fields:
+        mend = "run it again" if version < SCHEMA_VERSION else "update fer-audit"
+        raise ResultsError(f"{path} is of schema {version}, this fer-audit reads schema {SCHEMA_VERSION}; {mend}")
+
+
+def _refuse_endless(path: Path, found: BaseModel) -> None:
+    """Raises ResultsError where a number is NaN, infinite or absurd; what was not resolved is null, and says why."""
+    waiting: list[tuple[str, Any]] = [("", found)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, float) and not abs(value) <= _LARGEST:  # true of NaN
+            raise ResultsError(f"{path}: {place.removeprefix('.')} is {value}; expected a finite number or null")
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            raise ResultsError(f"{path}: {place.removeprefix('.')} has {value.bit_length()} bits; expected at most 63")
+        if isinstance(value, BaseModel):
+            waiting.extend((f"{place}.{name}", one) for name, one in value)
+        elif isinstance(value, dict):
+            waiting.extend((f"{place}.{name}", one) for name, one in value.items())
+        elif isinstance(value, list | tuple):
+            waiting.extend((f"{place}.{number}", one) for number, one in enumerate(value))
+
+
+def _refuse_twice(path: Path, results: Results) -> None:
+    """Raises ResultsError where two cells have one id."""
+    seen: dict[str, int] = {}
+    for place, cell in enumerate(results.cells):
+        if seen.setdefault(cell.id, place) != place:
+            raise ResultsError(f"{path}: cells.{seen[cell.id]} and cells.{place} are both {cell.id!r}; expected one")

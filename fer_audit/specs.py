@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +32,12 @@ ASKED_PER_TRAINED = 3
 
 class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic copies, less a key that was worked out before: that of the copy may be another one."""
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("key", None)
+        return copied
 
 
 class PluginIdentity(_Spec):
@@ -94,7 +102,7 @@ class ProgramSpec(_Spec):
     clip_norm: float | None = None
     private: PrivateStep | None = Field(None, exclude_if=_is_none)  #: the model is then one without batch statistics
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of the spec."""
         return content_key(self.model_dump(mode="json"))
@@ -118,7 +126,7 @@ class TrainingSpec(_Spec):
     rows: str  #: address of int64 (K,), indices into the pool, in training order; not part of the key, `pixels` is
     data: str  #: address of the dataset; not part of the key
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 (hex) of all that can change the weights, the history or the answers to the test split."""
         return content_key([TRAINING_SCHEMA, self.content()])
@@ -269,5 +277,10 @@ def corrupted_key(pixels: str, measure: MeasureSpec, versions: dict[str, str]) -
 def cost_key(program: ProgramSpec) -> str:
     """The key under which the costs of a program's model are kept."""
     model = program.model.model_dump(mode="json")
-    versions = [metadata.version(name) for name in ("tensorflow", "keras")]  # of the profiler and the saved file
-    return content_key(["cost", COUNTING_SCHEMA, versions, model, program.input_shape, program.classes])
+    return content_key(["cost", COUNTING_SCHEMA, _counting_versions(), model, program.input_shape, program.classes])
+
+
+@cache
+def _counting_versions() -> tuple[str, ...]:
+    """Versions of the profiler and of the saved file, which take longer to look up than a key to make."""
+    return tuple(metadata.version(name) for name in ("tensorflow", "keras"))

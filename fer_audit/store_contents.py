@@ -13,10 +13,24 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from fer_audit.errors import StoreError
-from fer_audit.store import DAMAGED, FAILURES, LOCK, LOGS, MANIFEST, TEMPORARY, About, ArtefactName, Store, owner_lives
+from fer_audit.owner import owner_lives
+from fer_audit.remote_store import open_at
+from fer_audit.store import (
+    CLAIMS,
+    DAMAGED,
+    FAILURES,
+    LOCK,
+    LOGS,
+    MANIFEST,
+    TEMPORARY,
+    UNSENT,
+    About,
+    ArtefactName,
+    Store,
+)
 
 #: Folders of a store that hold no artefacts.
-RESERVED = frozenset({TEMPORARY, DAMAGED, FAILURES, LOGS})
+RESERVED = frozenset({TEMPORARY, DAMAGED, FAILURES, LOGS, CLAIMS, UNSENT})
 
 #: Kinds that are there for the sake of grids alone. What is of another kind stays as long as all that it was made from.
 GRID_KINDS = frozenset({"arrays", "corrupted", "datasets", "measures", "predictions", "signals", "traces", "trainings"})
@@ -50,8 +64,15 @@ class Artefact:
         return self.about.uses if self.about else ()
 
 
-def open_store(root: Path) -> Store:
-    """The store at `root`, which is not made; raises StoreError where there is none."""
+def open_store(root: Path | str) -> Store:
+    """The store at `root`, which is not made; raises StoreError where there is none.
+
+    Of one at an fsspec address, all is fetched first.
+    """
+    if isinstance(root, str):
+        store = open_at(root)
+        store.fetch_all()
+        return store
     if not root.is_dir():
         raise StoreError(f"there is no store at {root}; run a grid first, or name the store with --store")
     names = {path.name for path in root.iterdir()}
@@ -94,7 +115,7 @@ def leftovers(store: Store) -> list[Leftover]:
         "damaged": (root / DAMAGED).glob("*"),
         "unfinished": store.abandoned_drafts(),
         "failure notes": (root / FAILURES).glob("*.txt"),
-        "logs": (path for path in (root / LOGS).glob("*.log") if not owner_lives(path)),
+        "logs": (path for path in (root / LOGS).glob("[0-9]*-*") if not owner_lives(path)),
     }
     return [Leftover(kind, path, *_measure(path)) for kind, paths in places.items() for path in sorted(paths)]
 

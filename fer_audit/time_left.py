@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fer_audit.specs import ASKED_PER_TRAINED, ProgramSpec, Training
@@ -11,21 +12,54 @@ from fer_audit.specs import ASKED_PER_TRAINED, ProgramSpec, Training
 _PRIVATE_COST = 1.5
 
 
-def seconds_left(trainings: Iterable[Training], rates: dict[str, Rate], workers: int) -> float:
+def seconds_left(trainings: Iterable[Training], rates: Mapping[str, Rate], workers: int) -> float:
     """Estimated wall time (s) of `trainings` on `workers` processes, at the rates measured for their programs."""
-    busy = 0.0
-    started: set[str] = set()
-    for training in trainings:
-        rate = rates.get(training.spec.program.key, Rate.guess(training.spec.program))
-        busy += training.images / rate.images_per_second + rate.overhead_seconds
-        if training.fitted:
-            # The time of a whole training, from which rates are measured, holds that of its answers already.
-            busy += training.asked / (ASKED_PER_TRAINED * rate.images_per_second)
-        busy += training.measured / (ASKED_PER_TRAINED * rate.images_per_second)
-        if training.spec.program.key not in started:
-            started.add(training.spec.program.key)
-            busy += rate.start_seconds * workers
-    return busy / workers
+    return WorkLeft(trainings).seconds(rates, workers)
+
+
+class WorkLeft:
+    """What is still to be trained, so that the time for it is known at once also of very many trainings."""
+
+    def __init__(self, trainings: Iterable[Training]) -> None:
+        """All of `trainings`."""
+        self._programs: dict[str, ProgramSpec] = {}
+        self._images: dict[str, float] = defaultdict(
+            float
+        )  #: that trainings of a program see, or answer for at the same price
+        self._count = Counter[str]()
+        for training in trainings:
+            program = training.spec.program
+            self._programs[program.key] = program
+            self._images[program.key] += _images(training)
+            self._count[program.key] += 1
+
+    def remove(self, training: Training) -> None:
+        """Notes that a training has ended."""
+        key = training.spec.program.key
+        self._images[key] -= _images(training)
+        self._count[key] -= 1
+
+    def seconds(self, rates: Mapping[str, Rate], workers: int) -> float:
+        """Estimated wall time (s) of what is left on `workers` processes, as `seconds_left` estimates it."""
+        busy = 0.0
+        for key, count in self._count.items():
+            if count:
+                rate = rates.get(key) or Rate.guess(self._programs[key])
+                busy += self._images[key] / rate.images_per_second + count * rate.overhead_seconds
+                busy += rate.start_seconds * workers
+        return busy / workers
+
+
+def training_seconds(training: Training, rate: Rate) -> float:
+    """Estimated time (s) of one training by a worker that has its program compiled."""
+    return _images(training) / rate.images_per_second + rate.overhead_seconds
+
+
+def _images(training: Training) -> float:
+    """Images that a training learns from, and those that it answers for beyond what all do, at their price."""
+    images = training.images + training.measured / ASKED_PER_TRAINED
+    # The time of a whole training, from which rates are measured, holds that of its answers already.
+    return images + (training.asked / ASKED_PER_TRAINED if training.fitted else 0.0)
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,9 @@ VALID = [
 ]
 
 INVALID = [
+    "training: {epochs: true}",
+    "training: {epochs: 100001}",
+    "seeds: [true]",
     "trainng: {}",
     "dataset: null",
     "dataset: none",
@@ -268,7 +271,6 @@ BEYOND = [
 #: What a grid takes, and its schema marks all the same: another type that can be read as the one that is meant.
 READ_AS = [
     'training: {epochs: "14"}',
-    "training: {epochs: true}",
     'include_images: "yes"',
 ]
 

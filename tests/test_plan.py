@@ -192,6 +192,39 @@ def test_only_train_labels_are_corrupted_and_what_was_done_is_recorded(workshop)
     assert noisy.labels.corruption.rate == changed.mean() > 0
 
 
+def test_cells_that_train_on_the_same_keep_it_once(workshop, monkeypatch):
+    asked = []
+    write_array = Store.write_array
+    monkeypatch.setattr(
+        Store, "write_array", lambda *given, **how: asked.append(write_array(*given, **how)) or asked[-1]
+    )
+    models = ["net", {"name": "net", "params": {"width": 5}}]
+    plan = workshop.plan(models=models, augmentations=["none", "grey"], privacy={"references": 4, "loss_trace": True})
+    assert len(plan.cells) == 8
+    # All rows and four halves; of clean and of corrupted labels those of each.
+    assert len(asked) == len(set(asked)) == 5 + 2 * 5
+    assert set(asked) == {digest for kind, digest in plan.wanted() if kind == "arrays"}
+    clean, noisy = plan.cells[:4], plan.cells[4:]
+    for cells in (clean, noisy):
+        assert all(cell.labels is cells[0].labels for cell in cells)
+    assert clean[0].labels.identity is None
+    assert noisy[0].labels.identity.params == {"exact": False, "rate": 0.3}
+    programs = {id(training.spec.program) for training in plan.trainings.values()}
+    assert len(programs) == len(plan.programs) == 2
+
+
+def test_more_cells_on_the_same_rows_ask_the_store_no_more_often(workshop, monkeypatch):
+    has, looks = Store.has, []
+    monkeypatch.setattr(Store, "has", lambda store, *name: looks.append(name) or has(store, *name))
+    seen = []
+    for cells in (4, 24):
+        widths = [{"name": "net", "params": {"width": width}} for width in range(cells)]
+        assert len(workshop.plan(models=widths, augmentations=["none"], attacks={}).trainings) == cells
+        seen.append(len(looks))
+        looks.clear()
+    assert seen[0] == seen[1] > 0
+
+
 PRIVATE = {"name": "dp-sgd", "params": {"epsilon": 8, "batch_size": 20}}
 
 

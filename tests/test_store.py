@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fer_audit.errors import StoreError
 from fer_audit.store import About, Store, array_digest
@@ -75,11 +77,133 @@ def test_the_first_of_two_equal_writes_stays(store):
 
 def test_drafts_of_dead_processes_are_removed(store):
     dead, alive = store.root / "tmp" / "999999999-x", store.root / "tmp" / "1-x"
-    dead.mkdir()
-    alive.mkdir()
+    elsewhere = store.root / "tmp" / f"999999999-another-machine-{'0' * 32}"
+    file = store.root / "tmp" / f"999999999-{'0' * 32}"
+    for draft in (dead, alive, elsewhere):
+        draft.mkdir()
+    file.write_text("a mark")
     store.clean_temporary()
     assert not dead.exists()
+    assert not file.exists()
     assert alive.exists()
+    assert elsewhere.exists()
+
+
+DIGEST = array_digest(np.arange(40))
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["arrays/array.npy", "values/value.json", "arrays/about.json", "values/about.json"])
+    | st.sampled_from(["arrays/manifest.json", "values/manifest.json"]),
+    st.floats(0, 1, exclude_max=True),
+    st.integers(1, 255),
+)
+def test_whatever_byte_is_altered_the_value_is_never_used_and_can_be_made_again(store, file, place, bits):
+    store.write_array(np.arange(40), title="rows")
+    store.write_json("values", "k", {"accuracy": 0.75}, title="accuracy", uses=[("arrays", DIGEST)])
+    store.found_damaged.clear()
+    kind, _, name = file.partition("/")
+    key = DIGEST if kind == "arrays" else "k"
+    victim = store.path(kind, key) / name
+    content = bytearray(victim.read_bytes())
+    content[int(place * len(content))] ^= bits
+    victim.write_bytes(content)
+    if kind == "arrays":
+        with pytest.raises(StoreError, match="no whole array"):
+            store.read_array(DIGEST)
+    else:
+        assert store.read_json("values", "k") is None
+    assert not store.has(kind, key)
+    assert not store.path(kind, key).exists()
+    assert len(store.found_damaged) == 1
+    assert store.found_damaged[0].startswith(f"{kind}/{key[:12]}")
+
+
+WRITER = """
+import random, sys
+from pathlib import Path
+from fer_audit.store import Store
+
+store, mine = Store(Path(sys.argv[1])), sys.argv[2]
+keys = [f"{number:064x}" for number in range(40)]
+random.seed(mine)
+random.shuffle(keys)
+
+
+def fill(folder):
+    for name in "abc":
+        (folder / name).write_text(mine * 3000)
+
+
+for turn in range(3):
+    for key in keys:
+        if random.random() < 0.3 and store.has("things", key):
+            store.remove("things", key)
+        store.write("things", key, fill)
+        store.has("things", key)
+        store.read_json("things", key)
+assert store.found_damaged == [], store.found_damaged
+"""
+
+
+def test_two_processes_that_write_and_remove_the_same_never_leave_a_mixture(store):
+    command = [sys.executable, "-c", WRITER, str(store.root)]
+    writers = [subprocess.Popen([*command, mine], stderr=subprocess.PIPE, text=True) for mine in ("x", "y")]
+    for writer in writers:
+        assert writer.communicate()[1] == ""
+        assert writer.returncode == 0
+    whole = store.has_all([("things", f"{number:064x}") for number in range(40)])
+    assert len(whole) == len(list((store.root / "things").iterdir()))
+    for name in whole:
+        assert len({(store.path(*name) / file).read_text() for file in "abc"}) == 1
+    assert not list((store.root / "tmp").iterdir())
+    assert not (store.root / "damaged").exists()
+
+
+def test_many_are_looked_for_at_once(store):
+    for key in ("a", "b", "torn"):
+        put(store, key)
+    store.write_json("values", "a", 1)
+    (store.path("things", "torn") / "a.txt").write_text("c0ntent")
+    names = [("things", key) for key in ("a", "b", "torn", "absent")] + [("values", "a"), ("nothing", "a")]
+    assert store.has_all(iter(names)) == {("things", "a"), ("things", "b"), ("values", "a")}
+    assert store.found_damaged == ["things/torn: a.txt was truncated or altered"]
+    assert store.has_all([]) == set()
+
+
+def test_an_array_under_the_key_of_another_is_put_aside(store):
+    right, wrong = (store.write_array(np.arange(3) + number) for number in range(2))
+    shutil.rmtree(store.path("arrays", right))
+    shutil.copytree(store.path("arrays", wrong), store.path("arrays", right))
+    assert store.has("arrays", right)
+    with pytest.raises(StoreError, match="is not the one that its key says, and was put aside; run the grid again"):
+        store.read_array(right)
+    assert not store.has("arrays", right)
+    assert store.write_array(np.arange(3)) == right
+    np.testing.assert_array_equal(store.read_array(right), np.arange(3))
+
+
+@pytest.mark.parametrize("name", ["value.json", "array.npy"])
+def test_a_whole_artefact_of_an_older_form_is_not_read_as_a_new_one(store, name):
+    def fill(folder):
+        (folder / "older.bin").write_bytes(b"content")
+        (folder / name).write_bytes(b"")
+
+    store.write("values", "k", lambda folder: (folder / "older.bin").write_bytes(b"content"))
+    store.write("arrays", "0" * 64, fill)
+    assert store.read_json("values", "k") is None
+    with pytest.raises(StoreError, match="is not the one that its key says"):
+        store.read_array("0" * 64)
+
+
+@pytest.mark.parametrize(
+    "array", [np.float64(1.5), np.zeros((0, 3)), np.asfortranarray(np.arange(6).reshape(2, 3)), "é"]
+)
+def test_every_array_comes_back_as_it_was(store, array):
+    back = store.read_array(store.write_array(np.asarray(array)))
+    np.testing.assert_array_equal(back, array)
+    assert back.dtype == np.asarray(array).dtype
 
 
 def test_arrays_are_kept_under_their_content(store):
@@ -248,9 +372,108 @@ def test_a_file_system_without_locks_is_used_without(store, monkeypatch):
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with store.in_use(), store.alone():
+    with store.in_use(), store.alone(), store.claim("things", "k", wait=False) as mine:
+        assert mine
+        with store.claim("things", "k", wait=True) as theirs:
+            assert theirs
         put(store)
     assert store.has("things", "k")
+
+
+CLAIMER = """
+import sys
+from pathlib import Path
+from fer_audit.store import Store
+with Store(Path(sys.argv[1])).claim("things", "k", wait=True) as mine:
+    print(mine, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def a_claimer(store):
+    """Another process that makes the artefact `things/k` until it is ended."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", CLAIMER, str(store.root)], **pipes) as process:
+        assert process.stdout.readline() == "True\n"
+        yield process
+        process.kill()
+
+
+def is_claimed(store, key="k"):
+    with store.claim("things", key, wait=False) as mine:
+        return not mine
+
+
+def test_who_claims_an_artefact_makes_it_alone(store):
+    with store.claim("things", "k", wait=False) as mine:
+        assert mine
+        assert is_claimed(store)
+        assert is_claimed(Store(store.root))
+        assert not is_claimed(store, "other")
+    assert not is_claimed(store)
+    assert not list((store.root / "claims").iterdir())
+
+
+@pytest.mark.parametrize("end", ["leave", "kill"])
+def test_the_claim_of_another_process_ends_with_it(store, end):
+    with a_claimer(store) as process:
+        assert is_claimed(store)
+        waited = []
+        thread = threading.Thread(target=lambda: waited.append(wait_for(store)))
+        thread.start()
+        thread.join(0.05)
+        assert not waited
+        process.stdin.close() if end == "leave" else process.kill()
+        thread.join(10)
+        assert waited == [True]
+        assert not is_claimed(store)
+    assert not list((store.root / "claims").iterdir())
+
+
+def wait_for(store):
+    with store.claim("things", "k", wait=True) as mine:
+        return mine
+
+
+def test_a_claim_is_never_held_twice(store):
+    held, most, refused = [], [], []
+
+    def work(number):
+        for turn in range(60):
+            with store.claim("things", "k", wait=turn % 2 == 0) as mine:
+                if not mine:
+                    refused.append(number)
+                    continue
+                held.append(number)
+                most.append(len(held))
+                os.sched_yield()
+                held.remove(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(most) == {1}
+    assert len(most) + len(refused) == 480
+    assert len(most) >= 240
+    assert not list((store.root / "claims").iterdir())
+
+
+def test_an_error_under_a_claim_frees_it_and_is_not_swallowed(store):
+    with pytest.raises(FileNotFoundError), store.claim("things", "k", wait=True):
+        raise FileNotFoundError
+    with a_claimer(store), pytest.raises(FileNotFoundError), store.claim("things", "k", wait=False):
+        raise FileNotFoundError
+    assert not is_claimed(store)
+
+
+def test_what_a_killed_process_left_of_a_claim_does_no_harm(store):
+    (store.root / "claims").mkdir()
+    (store.root / "claims" / "things-k").touch()
+    assert not is_claimed(store)
+    assert not list((store.root / "claims").iterdir())
 
 
 def test_who_can_not_write_the_lock_may_use_the_store_and_not_prune_it(store):
@@ -306,3 +529,14 @@ def test_who_waits_for_a_prune_is_told(store):
     with store.in_use(waiting):
         assert told == ["waiting"]
     thread.join()
+
+
+def test_a_store_that_was_made_for_nothing_is_gone_and_no_other(tmp_path):
+    store = Store(tmp_path / "new")
+    with store.in_use():
+        store.remove_if_empty()
+    assert not store.root.exists()
+    kept = Store(tmp_path / "kept")
+    kept.write_json("things", "a" * 64, 1)
+    kept.remove_if_empty()
+    assert kept.read_json("things", "a" * 64) == 1

@@ -170,15 +170,16 @@ def test_leftovers_are_what_nobody_reads_again(store):
     (store.root / "tmp" / "999999999-x").mkdir()
     (store.root / "tmp" / f"{os.getpid()}-x").mkdir()
     (store.root / "logs").mkdir()
-    for name in ("999999999-worker-0.log", f"{os.getpid()}-worker-0.log"):
+    for name in ("999999999-worker-0.log", f"{os.getpid()}-worker-0.log", "999999999-attempts.jsonl", "my notes.txt"):
         (store.root / "logs" / name).write_text("said")
     found = leftovers(store)
-    assert [one.kind for one in found] == ["damaged", "unfinished", "failure notes", "logs"]
+    assert [one.kind for one in found] == ["damaged", "unfinished", "failure notes", "logs", "logs"]
     for leftover in found:
         discard(leftover)
     assert not leftovers(store)
     assert store.has("things", "k")
     assert (store.root / "logs" / f"{os.getpid()}-worker-0.log").exists()
+    assert (store.root / "logs" / "my notes.txt").exists()
 
 
 def test_a_link_among_the_leftovers_goes_without_what_it_points_to(store, tmp_path):
@@ -205,11 +206,20 @@ def test_a_folder_that_is_no_store_is_left_alone(folders, tmp_path):
         open_store(tmp_path)
 
 
+def test_a_store_of_which_only_claims_were_made_is_one(store):
+    with store.claim("trainings", "0" * 64, wait=False):
+        open_store(store.root)
+    (store.root / "unsent").mkdir()
+    open_store(store.root)
+    assert kinds(store) == []
+
+
 def test_a_new_a_locked_and_a_filled_store_are_stores(store):
     open_store(store.root)
     (store.root / "notes.txt").write_text("my own")
-    with store.in_use():
+    with store.in_use(), store.claim("trainings", "0" * 64, wait=False):
         open_store(store.root)
+        assert artefacts(store) == []
     (store.root / "lock").unlink()
     store.write("things", "k", lambda folder: None)
     open_store(store.root)

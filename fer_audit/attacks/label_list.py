@@ -9,8 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from fer_audit.errors import DataError, did_you_mean
+from fer_audit.plain_file import read_plain
 
 _HEADER = ("image", "label")
+
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def read_list(path: Path) -> list[ListedLabel]:
 def _values(path: Path) -> list[tuple[str, list[str]]]:
     """Place and values of each line that isn't empty."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"no list at {str(path)!r}: expected `path` relative to the folder of the grid") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -58,7 +61,13 @@ def _values(path: Path) -> list[tuple[str, list[str]]]:
     lines = [(f"{path}, line {number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     # One line decides: a comma in the name of a single image must not make a csv of a list with spaces.
     split = _comma_separated if lines and "," in lines[0][1] else _spaced
-    return [(place, split(line)) for place, line in lines]
+    found = []
+    for place, line in lines:
+        try:
+            found.append((place, split(line)))
+        except csv.Error as error:
+            raise DataError(f"{place}: {error}; expected a name and a label") from None
+    return found
 
 
 def _comma_separated(line: str) -> list[str]:

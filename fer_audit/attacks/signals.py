@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,9 +67,14 @@ class Signals:
                 f"{name} must be float32 or float64 of shape (models, rows, queries, classes) with at least 2 classes; "
                 f"received {logits.dtype} {logits.shape}"
             )
-        wrong = sum(_not_finite(model) for model in logits)
-        if wrong:
-            raise SignalsError(f"{name} must be finite; received {wrong} of {logits.size} that are NaN or infinite")
+        wrong = [_not_finite(model) for model in logits]
+        if any(wrong):
+            model = next(model for model, count in enumerate(wrong) if count)
+            row = int(np.argwhere(~np.isfinite(logits[model]))[0, 0])
+            raise SignalsError(
+                f"{name} must be finite; received {sum(wrong)} of {logits.size} that are NaN or infinite, the first in "
+                f"model {model}, row {row}"
+            )
 
     def _check_loss_trace(self, trace: npt.NDArray[Any]) -> None:
         expected, known = self.logits.shape[:2], trace.dtype in (np.float32, np.float64)
@@ -202,12 +206,16 @@ class Signals:
         """
         try:
             arrays = read_arrays(Path(path), (*_REQUIRED, *_OPTIONAL))
-        except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-            raise SignalsError(f"can't read signals from {path}: {error}; expected an .npz file of arrays") from None
+        except (OSError, ValueError) as error:
+            said = (isinstance(error, OSError) and error.strerror) or error
+            raise SignalsError(f"can't read signals from {path}: {said}; expected an .npz file of arrays") from None
         missing = [name for name in _REQUIRED if name not in arrays]
         if missing:
             raise SignalsError(f"{path} must hold {', '.join(_REQUIRED)}; {', '.join(missing)} missing")
-        return cls(**arrays)
+        try:
+            return cls(**arrays)
+        except SignalsError as error:
+            raise SignalsError(f"{path}: {error}") from None
 
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

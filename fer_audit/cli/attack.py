@@ -101,7 +101,10 @@ def _audit(options: argparse.Namespace) -> SignalsAudit:
     targets = list(range(signals.models)) if options.targets is None else options.targets
     families = read_families(options.slices, signals.rows) if options.slices else {}
     audit = SignalsAudit(_name(options), signals, targets, families, options.seed, options.confidence)
-    audit.check()
+    try:
+        audit.check()
+    except SignalsError as error:
+        raise SignalsError(f"{options.signals}: {error}") from None
     return audit
 
 

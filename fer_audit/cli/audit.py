@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fer_audit.cli.attack import parse_attacks
 from fer_audit.cli.attack_table import say, show_attacks
 from fer_audit.cli.audit_grid import audit_grid, audit_name, grid_of, with_attacks
+from fer_audit.cli.opened_store import opened_store
 from fer_audit.cli.options import add_plugins, add_reports, add_store
 from fer_audit.errors import FerAuditError
 
@@ -131,31 +132,32 @@ def _folder(folder: Path) -> Iterator[None]:
     """The folder of the report, from which the paths of its grid lead; gone again where nothing came of it."""
     from fer_audit.runner.run import make_folder
 
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     make_folder(folder)
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
-            folder.rmdir()  # fails, as it should, where there is something in it
+            for place in made:
+                place.rmdir()  # fails, as it should, where there is something in it
 
 
 def _audit(options: argparse.Namespace, folder: Path, console: Console) -> int:
     """Audits model files, by all attacks that can be run where none is named."""
-    from fer_audit.store import Store
-
-    values, store = audit_grid(options, folder), Store(options.store)
+    values = audit_grid(options, folder)
     path = folder / _GRID
-    file = grid_of(values, path)
-    prepared = _prepared(file, store, console)
-    if options.attacks is None:
-        from fer_audit.runner.model_audit.choice import runnable
+    with opened_store(options, console) as store:
+        file = grid_of(values, path)
+        prepared = _prepared(file, store, console)
+        if options.attacks is None:
+            from fer_audit.runner.model_audit.choice import runnable
 
-        chosen, left_out = runnable(prepared.registry, prepared.audited[0], file.grid, prepared.references)
-        tell_left_out(left_out, console)
-    else:
-        chosen = parse_attacks(options.attacks)
-    file = grid_of(with_attacks(values, chosen), path)
-    return run_prepared(file, prepared, store, folder, options.workers, console, options.bundle)
+            chosen, left_out = runnable(prepared.registry, prepared.audited[0], file.grid, prepared.references)
+            tell_left_out(left_out, console)
+        else:
+            chosen = parse_attacks(options.attacks)
+        file = grid_of(with_attacks(values, chosen), path)
+        return run_prepared(file, prepared, store, folder, options.workers, console, options.bundle)
 
 
 def tell_left_out(reasons: Sequence[str], console: Console) -> None:
@@ -214,14 +216,14 @@ def run_prepared(
     from fer_audit.report.page import render
     from fer_audit.results import write_text
     from fer_audit.runner.model_audit.run import run_audit
-    from fer_audit.runner.run import worker_count
+    from fer_audit.runner.worker_count import worker_count
 
     outcome = run_audit(
         file,
         prepared,
         store,
         folder,
-        workers=worker_count(file.grid, workers),
+        workers=worker_count(file.grid.resources, workers),
         console=console,
         command=" ".join(sys.argv),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from fer_audit.cli.opened_store import opened_store
 from fer_audit.cli.options import add_plugins, add_reports, add_store, plugin_folders
 from fer_audit.cli.references import parse_reference
 from fer_audit.errors import GridError
@@ -65,14 +66,12 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.report.data_page import render_data
     from fer_audit.results import DataReport, write_data
     from fer_audit.runner.dataset import attribute_counts, image_sizes, summarised, write_class_sheets
-    from fer_audit.store import Store
 
     console = Console()
     subject = _subject(options)
     registry = Registry.load(subject.plugins)
     dataset = cast("Dataset", registry.create("dataset", subject.dataset.name, subject.dataset.params))
-    store = Store(options.store)
-    with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
+    with opened_store(options, console) as store:
         _, data = load_through(store, dataset, subject.size, subject.base)
         pool = data.pool
         halves = {

@@ -130,9 +130,9 @@ def _demo(options: argparse.Namespace) -> Demo:
 def _chosen(options: argparse.Namespace) -> list[ChosenModel]:
     """The one or two models that were asked for."""
     from fer_audit.export.chosen import chosen_model
-    from fer_audit.store import Store
+    from fer_audit.remote_store import open_at
 
-    store, folders = Store(options.store), plugin_folders(options)
+    store, folders = open_at(options.store), plugin_folders(options)
     found = [chosen_model(options.run, pattern, store, folders) for pattern in options.cells or [None]]
     if len({one.cell.id for one in found}) < len(found):
         raise FerAuditError(f"--cell names {found[0].cell.id!r} twice; expected two different cells")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fer_audit.cli.options import add_store
 from fer_audit.errors import FerAuditError
+from fer_audit.store_address import local_copy
 
 if TYPE_CHECKING:
     from fer_audit.registry import Registry
@@ -72,7 +73,7 @@ def execute(options: argparse.Namespace) -> int:
     return _SOME_WRONG if wrong else 0
 
 
-def checks(grid: Path | None, store: Path) -> Iterator[Check]:
+def checks(grid: Path | None, store: Path | str) -> Iterator[Check]:
     """All checks, in the order in which they are shown."""
     yield _python()
     yield from (_package(name, wanted) for name, wanted in _NEEDED.items())
@@ -135,8 +136,9 @@ def _detector_weights() -> Check:
     return Check("RetinaFace weights", "OK", str(weights_path()))
 
 
-def _disk(store: Path) -> Check:
-    place = next(path for path in (store.absolute(), *store.absolute().parents) if path.exists())
+def _disk(store: Path | str) -> Check:
+    folder = (local_copy(store) if isinstance(store, str) else store).absolute()
+    place = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(place).free / _GIB
     if free < _LEAST_DISK:
         return Check("disk", "wrong", f"{free:.1f} GiB free at {place}; make room, or name another place with --store")

@@ -51,12 +51,12 @@ def execute(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from fer_audit.cli.export_tables import show_export
-    from fer_audit.store import Store
+    from fer_audit.remote_store import open_at
 
     formats = _formats(options.formats)
     if options.rows is not None and options.rows < 1:
         raise FerAuditError(f"--rows must be at least 1, received {options.rows}")
-    console, store = Console(highlight=False), Store(options.store)
+    console, store = Console(highlight=False), open_at(options.store)
     with console.status("starting TensorFlow") as status:
         chosen, device = _chosen(options, store)
         out = options.out or _default_folder(chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,12 @@ COMMANDS = {
 
 _INTERRUPTED = 130
 
+#: Letters of an error that are shown of a line, and how many of them are its last ones, which say what mends it.
+_LONGEST, _END = 5000, 500
+
+#: An end of a line in a sentence, such as one in the name of a file.
+_IN_A_LINE = re.compile(r"[\r\n]+(?!  )")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code.
@@ -49,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser(command).parse_args(given)
         return int(options.execute(options))
     except FerAuditError as error:
-        print(f"fer-audit: {error}", file=sys.stderr)
+        print(f"fer-audit: {_sentence(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("fer-audit: interrupted; everything that was finished is kept, run again to go on", file=sys.stderr)
@@ -60,8 +67,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
-        print(f"fer-audit: {error.strerror or error}:{place}; everything that was finished is kept", file=sys.stderr)
+        said = _sentence(f"{error.strerror or error}:{place}; everything that was finished is kept")
+        print(f"fer-audit: {said}", file=sys.stderr)
         return FerAuditError.exit_code
+
+
+def _sentence(text: str) -> str:
+    """An error as a terminal may show it: without signs that would steer it, and not as long as a file.
+
+    A list of problems stands below the sentence, each in a line of its own with two spaces before it.
+    """
+    text = _IN_A_LINE.sub(" ", text)
+    lines = ("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line) for line in text.split("\n"))
+    return "\n".join(
+        line if len(line) <= _LONGEST else f"{line[: _LONGEST - _END]} ... {line[-_END:]}" for line in lines
+    )
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer_audit.store_address import store_address
+
 
 def add_grid(parser: argparse.ArgumentParser) -> None:
     """The grid file."""
@@ -51,13 +53,14 @@ def add_cells(parser: argparse.ArgumentParser, extra: str = "") -> None:
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Where trainings are kept."""
+    """Where trainings are kept; `open_at` opens it."""
     parser.add_argument(
         "--store",
-        type=Path,
-        default=Path(os.environ.get("FER_AUDIT_STORE", ".fer-audit")),
+        type=store_address,
+        default=store_address(os.environ.get("FER_AUDIT_STORE", ".fer-audit")),
         metavar="DIR",
-        help="where finished trainings are kept (default: $FER_AUDIT_STORE or .fer-audit)",
+        help="where finished trainings are kept, a folder or an fsspec address such as s3://bucket/folder (default: "
+        "$FER_AUDIT_STORE or .fer-audit)",
     )
 
 

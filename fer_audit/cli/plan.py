@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from fer_audit.cli.opened_store import opened_store
 from fer_audit.cli.options import add_cells, add_grid, add_store
+from fer_audit.errors import FerAuditError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 #: Columns up to which paths of code are followed by what they are part of in one column.
 _LONGEST_PATH = 44
 
+#: Cells that are shown one by one; of more, the first and the last.
+_MOST_CELLS, _FIRST, _LAST = 50, 20, 5
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `plan`."""
@@ -26,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cells(parser)
     add_store(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: resources.workers)")
+    parser.add_argument(
+        "--budget",
+        metavar="TIME",
+        help="a time, such as 2h, 90m or 1h30m: says how many references, seeds and cells fit, and what more would buy",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -34,21 +45,37 @@ def execute(options: argparse.Namespace) -> int:
 
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
-    from fer_audit.runner.run import worker_count
-    from fer_audit.store import Store
+    from fer_audit.runner.worker_count import worker_count
 
     console = Console()
-    store = Store(options.store)
-    with store.in_use(lambda: console.print("waiting for a prune of the store to end")):
-        plan = make_plan(read_grid(options.grid), store, options.cells)
-    show_cells(plan, console)
-    show_plan(plan, store, worker_count(plan.grid, options.workers), console)
-    show_code(plan, console)
+    budget = None if options.budget is None else _budget(options.budget)
+    file = read_grid(options.grid)
+    if budget is not None and file.grid.audit is not None:
+        raise FerAuditError("--budget is for grids that train their models; leave it out for one with `audit`")
+    with opened_store(options, console) as store:
+        plan = make_plan(file, store, options.cells)
+        workers = worker_count(plan.grid.resources, options.workers)
+        show_cells(plan, console)
+        show_plan(plan, store, workers, console)
+        show_code(plan, console)
+        if budget is not None:
+            from fer_audit.cli.budget import show_budget
+
+            show_budget(plan, store, budget, workers, console, options.cells)
     return 0
 
 
+def _budget(text: str) -> float:
+    from fer_audit.timespan import seconds_of
+
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise FerAuditError(f"--budget: {error}") from None
+
+
 def show_cells(plan: Plan, console: Console) -> None:
-    """One line a cell with its trainings done and wanted."""
+    """One line a cell with its trainings done and wanted; of many cells some, and how many there are of what."""
     from rich.table import Table
     from rich.text import Text
 
@@ -59,13 +86,34 @@ def show_cells(plan: Plan, console: Console) -> None:
     heads = ("model", "augmentation", *(["defence"] if defended else []), "label attack", "seed", "trainings done")
     for head in heads:
         table.add_column(head, overflow="fold")
-    for cell in plan.cells:
-        wanted = cell.trainings
-        done = sum(key in plan.done for key in wanted)
-        defence = [cell.defence.label] if defended else []
-        texts = (cell.model.label, chain_label(cell.chain), *defence, cell.label_attack.label, str(cell.seed))
-        table.add_row(*(Text(text) for text in texts), f"{done} of {len(wanted)}")
+    shown = [plan.cells] if len(plan.cells) <= _MOST_CELLS else [plan.cells[:_FIRST], plan.cells[-_LAST:]]
+    for place, cells in enumerate(shown):
+        if place:
+            table.add_row(f"... {len(plan.cells) - _FIRST - _LAST:,} more")
+        for cell in cells:
+            wanted = cell.trainings
+            done = sum(key in plan.done for key in wanted)
+            defence = [cell.defence.label] if defended else []
+            texts = (cell.model.label, chain_label(cell.chain), *defence, cell.label_attack.label, str(cell.seed))
+            table.add_row(*(Text(text) for text in texts), f"{done} of {len(wanted)}")
     console.print(table)
+    if len(shown) > 1:
+        console.print(_dimensions(plan), markup=False, highlight=False, soft_wrap=True)
+
+
+def _dimensions(plan: Plan) -> str:
+    """How many cells there are, of how many of what."""
+    grid = plan.grid
+    sizes = {
+        "model": len(grid.models),
+        "augmentation": len(grid.augmentations),
+        "defence": len(grid.defences),
+        "label attack": len(grid.attacks.labels),
+        "seed": len(grid.seeds),
+    }
+    told = " x ".join(_counted(size, noun) for noun, size in sizes.items() if size > 1 or noun != "defence")
+    of = "" if math.prod(sizes.values()) == len(plan.cells) else f" of {math.prod(sizes.values()):,}"
+    return f"{len(plan.cells):,}{of} cells: {told}"
 
 
 def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
@@ -79,12 +127,12 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
     lines = [
         f"grid {plan.grid.name}: {cells} on {plan.dataset.name} ({len(data.pool)} rows to train on, "
         f"{len(data.test)} to test on, {len(data.classes)} classes, {plan.grid.training.image_size} px)",
-        f"{len(plan.trainings)} trainings with {programs}; {len(plan.done)} are done, {len(missing)} to do on "
+        f"{len(plan.trainings):,} trainings with {programs}; {len(plan.done):,} are done, {len(missing):,} to do on "
         f"{_counted(workers, 'worker')}",
     ]
     asked = sum(training.fitted for training in missing)
     if asked:
-        lines.append(f"{asked} of those to do are trained already, and only have to be asked")
+        lines.append(f"{asked:,} of those to do are trained already, and only have to be asked")
     if missing:
         rates = Rates(store).known
         unmeasured = any(training.spec.program.key not in rates for training in missing)
@@ -96,7 +144,9 @@ def show_plan(plan: Plan, store: Store, workers: int, console: Console) -> None:
             f"corrupted test images will take {room / 1e9:.2g} GB of the store; `rows` of corruptions limits them"
         )
     lines += [*_promises(plan), *_private_memory(plan, store), *_canaries(plan)]
-    lines += [f"left out: {cell.id}, as {cell.reason}" for cell in plan.left_out]
+    lines += [f"left out: {cell.id}, as {cell.reason}" for cell in plan.left_out[:_FIRST]]
+    if len(plan.left_out) > _FIRST:
+        lines.append(f"left out: {len(plan.left_out) - _FIRST:,} more cells; results.json will name all")
     lines += [f"plug-in not loaded: {broken}" for broken in plan.registry.broken]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -196,4 +246,4 @@ def show_damaged(damaged: Sequence[str], store: Store, console: Console) -> None
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -36,7 +36,7 @@ def _value(text: str, place: str) -> Any:
 
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, LookupError, OverflowError, RecursionError):
         raise PluginError(f"{place}: expected a YAML value, received {text!r}") from None
     return None if value == "None" else value  # as a label writes it
 

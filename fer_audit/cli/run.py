@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_audit.cli.opened_store import opened_store
 from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, report_folder
 from fer_audit.errors import FerAuditError
 
@@ -32,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_reports(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: resources.workers)")
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="what trains: processes of this machine (default), or the Ray cluster at RAY_ADDRESS, of this machine, or "
+        "made for the run; results are the same",
+    )
     parser.add_argument("--watch", action="store_true", help="have a page that shows how far the run is while it lasts")
 
 
@@ -48,27 +56,31 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.report.audited import refuted
     from fer_audit.report.gates import exit_code, judge
     from fer_audit.report.page import render
-    from fer_audit.runner.run import run_plan, worker_count
-    from fer_audit.store import Store
+    from fer_audit.runner.engines.choice import open_engine
+    from fer_audit.runner.run import run_plan
 
     console = Console()
-    store = Store(options.store)
+    file = read_grid(options.grid)
     with contextlib.ExitStack() as held:
-        held.enter_context(store.in_use(lambda: console.print("waiting for a prune of the store to end")))
-        file = read_grid(options.grid)
+        store = held.enter_context(opened_store(options, console))
         if file.grid.audit is not None:
             return _audit(options, file, store, console)
         plan = make_plan(file, store, options.cells)
-        workers = worker_count(plan.grid, options.workers)
+        # A cluster is reached for work alone, and before much is said.
+        chosen = options.engine if plan.missing else "local"
+        engine = open_engine(chosen, store, file.plugin_folders, plan.grid.resources, options.workers)
+        held.enter_context(engine)
         show_cells(plan, console)
-        show_plan(plan, store, workers, console)
+        show_plan(plan, store, engine.room(), console)
+        if engine.describe():
+            console.print(engine.describe(), markup=False, highlight=False)
         folder = report_folder(options.reports, plan.grid.name, options.cells)
         watcher = None
         if options.watch and plan.missing:
             watcher = held.enter_context(_watcher(options, store, folder, console))
         told = len(store.found_damaged)
         command = " ".join(sys.argv)
-        outcome = run_plan(plan, store, folder, workers=workers, console=console, command=command, watcher=watcher)
+        outcome = run_plan(plan, store, folder, engine=engine, console=console, command=command, watcher=watcher)
         page = render(folder)
     show_damaged(store.found_damaged[told:], store, console)
     console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
@@ -84,7 +96,8 @@ def _audit(options: argparse.Namespace, file: GridFile, store: Store, console: C
     """Audits models that were trained elsewhere; raises FerAuditError for options that are of trainings."""
     from fer_audit.cli.audit import audit_file
 
-    for option, given in (("--cell", options.cells), ("--watch", options.watch)):
+    options_of_trainings = {"--cell": options.cells, "--watch": options.watch, "--engine ray": options.engine == "ray"}
+    for option, given in options_of_trainings.items():
         if given:
             raise FerAuditError(f"{option} is for grids that train their models; leave it out for one with `audit`")
     return audit_file(file, store, report_folder(options.reports, file.grid.name, ()), options.workers, console)

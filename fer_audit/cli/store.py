@@ -87,12 +87,12 @@ def _list(options: argparse.Namespace) -> int:
         for artefact in artefacts(store, options.kind):
             _say(console, _line(artefact))
     else:
-        raise StoreError(f"the store {store.root} has no {options.kind!r}: {did_you_mean(options.kind, known)}")
+        raise StoreError(f"the store {store.address} has no {options.kind!r}: {did_you_mean(options.kind, known)}")
     return 0
 
 
 def _show_kinds(store: Store, present: Sequence[Artefact], remains: Sequence[Leftover], console: Console) -> None:
-    _say(console, f"store {store.root}")
+    _say(console, f"store {store.address}")
     if present:
         _show_table(("kind", "artefacts"), _grouped(present), console)
     else:

@@ -45,15 +45,16 @@ def execute(options: argparse.Namespace) -> int:
     from fer_audit.errors import GridError
     from fer_audit.grid import read_grid
     from fer_audit.plan import make_plan
+    from fer_audit.remote_store import open_at
     from fer_audit.runner.live_page import LivePage, private_folder
     from fer_audit.runner.standing import Lookout
-    from fer_audit.store import Store
 
     if options.every < 1:
         raise GridError(f"--every must be at least 1 second, received {options.every}")
-    store = Store(options.store)
+    file = read_grid(options.grid)
+    store = open_at(options.store)
     with store.in_use():
-        plan = make_plan(read_grid(options.grid), store, options.cells)
+        plan = make_plan(file, store, options.cells)
         folder = report_folder(options.reports, plan.grid.name, options.cells)
         record = _record(plan, folder, options.for_run)
         page = LivePage(plan, store, folder, record.started)
@@ -155,8 +156,9 @@ def _record(plan: Plan, folder: Path, run: int | None) -> RunRecord:
     """What the page says of the run: as the process `run` has written it down, or else what can be known of it."""
     from fer_audit.results import read_run
     from fer_audit.runner.live_page import PRIVATE
-    from fer_audit.runner.run import opening_record, worker_count
+    from fer_audit.runner.run import opening_record
+    from fer_audit.runner.worker_count import worker_count
 
     if run is not None:
         return read_run(folder / PRIVATE / "run.json")
-    return opening_record(plan.file, worker_count(plan.grid), " ".join(sys.argv))
+    return opening_record(plan.file, worker_count(plan.grid.resources), " ".join(sys.argv))

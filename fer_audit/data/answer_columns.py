@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fer_audit.data.csv_lines import csv_lines, told
 from fer_audit.data.npz_arrays import check_bytes, read_npz
 from fer_audit.errors import SignalsError, did_you_mean
 
@@ -57,22 +57,17 @@ def read_columns(path: Path) -> AnswerColumns:
 
 
 def _csv(path: Path) -> AnswerColumns:
-    lines, rows = [], []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            head = [name.strip() for name in next(reader, [])]
-            for row in reader:
-                if row and len(row) != len(head):
-                    raise SignalsError(
-                        f"{path}, line {reader.line_num}: expected {len(head)} values as in the header, received "
-                        f"{len(row)}"
-                    )
-                if row:
-                    rows.append(row)
-                    lines.append(reader.line_num)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SignalsError(f"{path} is not a csv in UTF-8: {error}") from None
+        found = csv_lines(path)
+    except (OSError, ValueError) as error:
+        raise SignalsError(f"{path} is not a csv in UTF-8: {told(error)}") from None
+    head = [name.strip() for name in found[0][1]] if found else []
+    lines, rows = [number for number, _ in found[1:]], [row for _, row in found[1:]]
+    for number, row in found[1:]:
+        if len(row) != len(head):
+            raise SignalsError(
+                f"{path}, line {number}: expected {len(head)} values as in the header, received {len(row)}"
+            )
     _check_head(path, head)
     columns = zip(*rows, strict=True) if rows else [()] * len(head)
     numbers = tuple(_PREFIXES.values())  # which are read with spaces around them, too

@@ -10,6 +10,7 @@ and `attribute_<name>`, each (N,).
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from fer_audit.data.answer_columns import AnswerColumns, Column, Outputs, read_columns
 from fer_audit.data.labels import class_name
 from fer_audit.errors import SignalsError, did_you_mean
+from fer_audit.plain_file import open_plain
 
 #: Largest distance of the sum of probabilities from 1.
 _TOLERANCE = 1e-3
@@ -61,7 +63,7 @@ class GivenAnswers:
 def read_answers(path: Path) -> GivenAnswers:
     """The answers in a file; raises SignalsError with what is wrong, where, and what was expected."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path, sys.maxsize) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = path.stat().st_size
     except OSError as error:

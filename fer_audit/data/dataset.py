@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, final
 
@@ -38,7 +39,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    @property
+    @cached_property
     def units(self) -> npt.NDArray[np.int64] | None:
         """(N,), rows that must not be parted: those of a person, and copies of an image; None where all may be."""
         if self.copies is None or len(np.unique(self.copies)) == len(self):

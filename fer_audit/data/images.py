@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,16 @@ from fer_audit.data.progress import tracked
 from fer_audit.errors import DataError
 
 _SHOWN = 10
+_NAME = 300  #: letters of the name of a file that an error shows
 _CHUNK = 256  #: images that a process takes at once
 _WORTH_PROCESSES = 2000  #: images; starting processes takes as long as reading some of them
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+#: What Pillow raises where a file is damaged, or is none of what it says.
+_UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError),
+    *(MemoryError, RecursionError, NotImplementedError, RuntimeError, struct.error, zlib.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 
 #: File names that end so are taken for images.
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -45,8 +54,14 @@ def refuse(source: str, problems: Sequence[str], expected: str, *, shown: int = 
 
 
 def missing_images(paths: Sequence[Path], places: Sequence[str]) -> list[str]:
-    """One line for each of `paths` that is no file; `places` say where each was named."""
-    return [f"{place}: no image {str(path)!r}" for path, place in zip(paths, places, strict=True) if not path.is_file()]
+    """One line for each of `paths` that is no plain file; `places` say where each was named."""
+    # `Path.is_file` raises where no file can have such a name.
+    missing = [
+        (place, str(path))
+        for path, place in zip(paths, places, strict=True)
+        if not os.path.isfile(path)  # noqa: PTH113
+    ]
+    return [f"{place}: no image {name[:_NAME]!r}{'...' if len(name) > _NAME else ''}" for place, name in missing]
 
 
 @dataclass(frozen=True)
@@ -104,16 +119,20 @@ def _read_part(paths: Sequence[Path], size: int, boxes: Sequence[Box] | None) ->
             try:
                 images[row], traits[row] = _read(path, size, None if boxes is None else boxes[row])
             except _UNREADABLE as error:
-                problems[row] = f"can't read {str(path)!r}: {error}"
+                problems[row] = _unread(path, error)
     return ImageFiles(images, traits, problems)
 
 
 class _strict_about_bombs:  # noqa: N801 - reads as a statement
-    """Within it an image of more pixels than Pillow warns of is an error: a face doesn't have 90 million."""
+    """Within it an image of more pixels than Pillow warns of is an error: a face doesn't have 90 million.
+
+    Whatever else Pillow warns of, such as tags that are damaged, changes no pixel and is not told.
+    """
 
     def __enter__(self) -> None:
         self._caught = warnings.catch_warnings()
         self._caught.__enter__()
+        warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
 
     def __exit__(self, *exception: Any) -> None:
@@ -138,7 +157,12 @@ def read_whole(path: Path, box: Box | None = None) -> npt.NDArray[np.uint8]:
             image = _rgb(_upright(opened))
         return np.asarray(image if box is None else image.crop(_inside(box, image.size)))
     except _UNREADABLE as error:
-        raise DataError(f"can't read {str(path)!r}: {error}") from None
+        raise DataError(_unread(path, error)) from None
+
+
+def _unread(path: Path, error: Exception) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"can't read {str(path)!r}: {said}"
 
 
 def _read(path: Path, size: int, box: Box | None) -> tuple[npt.NDArray[np.uint8], list[float]]:
@@ -156,6 +180,8 @@ def _read(path: Path, size: int, box: Box | None) -> tuple[npt.NDArray[np.uint8]
 
 
 def _upright(opened: Any) -> Any:
+    if opened.format == "EPS":
+        raise ValueError("it is a program in PostScript and would have to be run")
     opened.load()
     # Parsing takes as long as scaling, and a JPEG says at once whether there is anything to parse. Pillow's function
     # copies every image that needs no turning.

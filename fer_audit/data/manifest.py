@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
+from fer_audit.data.csv_lines import csv_lines, told
 from fer_audit.data.images import missing_images, refuse
 from fer_audit.data.labels import class_name
 from fer_audit.data.listed import ListedDataset
@@ -93,15 +93,14 @@ class _Line:
 def _lines(path: Path) -> list[_Line]:
     """The rows of the csv at `path`, without spaces around values; raises DataError."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            _check_header(path, header)
-            rows = [(reader.line_num, [value.strip() for value in row]) for row in reader if row]
+        lines = csv_lines(path)
     except FileNotFoundError:
         raise DataError(f"no csv at {str(path)!r}: expected `path` relative to the folder of the grid") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {error}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {told(error)}") from None
+    stripped = [(number, [value.strip() for value in row]) for number, row in lines]
+    header, rows = (stripped[0][1], stripped[1:]) if stripped else ([], [])
+    _check_header(path, header)
     uneven = [f"line {number}: {len(row)} values" for number, row in rows if len(row) != len(header)]
     refuse(str(path), uneven, f"{len(header)} values a line, as in the header (quote values that hold a comma)")
     return [_Line(f"line {number}", dict(zip(header, row, strict=True))) for number, row in rows]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fer_audit.data.csv_lines import MOST, csv_head, csv_lines, told
 from fer_audit.data.images import refuse
 from fer_audit.errors import DataError
-
-#: A face of FER2013 is one value of some 8,000 characters; this leaves room for larger ones.
-_LONGEST_VALUE = 1 << 24
+from fer_audit.plain_file import read_plain
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,12 @@ def csv_rows(path: Path, required: Sequence[str], header: Sequence[str] | None =
 
     The first line is the header unless `header` is given.
     """
-    csv.field_size_limit(_LONGEST_VALUE)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            names = [name.strip() for name in (next(reader, []) if header is None else header)]
-            lines = [(reader.line_num, line) for line in reader if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {error}") from None
+        lines = csv_lines(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {told(error)}") from None
+    first = (lines.pop(0)[1] if lines else []) if header is None else header
+    names = [name.strip() for name in first]
     missing = [name for name in required if name not in names]
     if missing:
         raise DataError(f"{path} has no column {missing[0]!r}: expected {', '.join(required)}; received {names}")
@@ -49,10 +45,9 @@ def csv_rows(path: Path, required: Sequence[str], header: Sequence[str] | None =
 def csv_header(path: Path) -> list[str]:
     """The values of the first line of the csv at `path`; raises DataError."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [name.strip() for name in next(csv.reader(file, skipinitialspace=True), [])]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {error}") from None
+        return csv_head(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"can't read {str(path)!r}: expected a csv in UTF-8. Received: {told(error)}") from None
 
 
 def spaced_lines(path: Path, values: int | None = None) -> Iterator[tuple[str, list[str]]]:
@@ -61,9 +56,9 @@ def spaced_lines(path: Path, values: int | None = None) -> Iterator[tuple[str, l
     Where `values` are given, each line must have so many.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"can't read {str(path)!r}: expected text in UTF-8. Received: {error}") from None
+        text = read_plain(path, MOST).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DataError(f"can't read {str(path)!r}: expected text in UTF-8. Received: {told(error)}") from None
     for number, line in enumerate(text.splitlines(), 1):
         found = line.split()
         if found:

@@ -36,9 +36,9 @@ def run_data(store: Store, chosen: ChosenModel) -> FaceData:
     if key is None or not store.has(KIND, key):
         grid = (chosen.record.grid_file if chosen.record else "") or f"{chosen.results.grid}.yaml"
         raise ExportError(
-            f"the store {store.root} no longer has the images of dataset {chosen.results.dataset.plugin.name!r}, which "
-            f"an exported file is compared on; bring them back by fer-audit run {grid} --store {store.root}, which "
-            f"trains nothing again"
+            f"the store {store.address} no longer has the images of dataset {chosen.results.dataset.plugin.name!r}, "
+            f"which an exported file is compared on; bring them back by fer-audit run {grid} --store {store.address}, "
+            f"which trains nothing again"
         )
     return open_cached(store, key)
 

@@ -81,13 +81,26 @@ def balanced_accuracy(labels: Labels, predictions: Labels, classes: int, confide
     )
 
 
+class RowClasses:
+    """Rows by class: what every balanced accuracy on them needs, worked out once."""
+
+    def __init__(self, labels: Labels) -> None:
+        """Of rows with `labels` (N,)."""
+        _, self._classes, self._rows = np.unique(labels, return_inverse=True, return_counts=True)
+        self.weights: Floats = np.asarray(1 / (len(self._rows) * self._rows[self._classes]), np.float64)
+
+    def influence(self, correct: Mask | Floats) -> Floats:
+        """See `balanced_influence`."""
+        recalls = np.bincount(self._classes, correct) / self._rows
+        return np.asarray((correct - recalls[self._classes]) * self.weights, np.float64)
+
+
 def balanced_weights(labels: Labels) -> Floats:
     """What each row (N,) counts in the balanced accuracy: 1 / (K n_k) for one of the n_k rows of one of K classes.
 
     Classes without rows are left out, as in `balanced_accuracy`; the weights add up to 1.
     """
-    _, classes, rows = np.unique(labels, return_inverse=True, return_counts=True)
-    return np.asarray(1 / (len(rows) * rows[classes]), np.float64)
+    return RowClasses(labels).weights
 
 
 def balanced_influence(correct: Mask | Floats, labels: Labels) -> Floats:
@@ -97,6 +110,4 @@ def balanced_influence(correct: Mask | Floats, labels: Labels) -> Floats:
     (Woodruff 1971) a row of class k has the influence (c - r_k) / (K n_k), c being 1 where the model is right. With one
     class this is the accuracy.
     """
-    _, classes, rows = np.unique(labels, return_inverse=True, return_counts=True)
-    recalls = np.bincount(classes, correct) / rows
-    return np.asarray((correct - recalls[classes]) * balanced_weights(labels), np.float64)
+    return RowClasses(labels).influence(correct)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
@@ -315,12 +316,14 @@ def bootstrap_name(by_subject: bool, resamples: int) -> str:
     return f"bootstrap over {'subjects' if by_subject else 'rows'}, {resamples} resamples, expanded percentiles"
 
 
+@functools.cache
 def _normal_quantile(confidence: float) -> float:
     from scipy.special import ndtri
 
     return float(ndtri((1 + confidence) / 2))
 
 
+@functools.lru_cache(maxsize=1024)
 def _t_quantile(confidence: float, freedom: int) -> float:
     from scipy.special import stdtrit
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.metrics.accuracy import balanced_influence, balanced_weights
+from fer_audit.metrics.accuracy import RowClasses
 from fer_audit.metrics.intervals import (
     Clusters,
     Interval,
@@ -64,22 +64,39 @@ def balanced_difference(
         clusters: (N,), what is independent of one another, such as subjects; rows where they are None.
         confidence: of the interval.
     """
-    groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    weights = balanced_weights(labels)
-    value = float(weights @ (one.astype(np.float64) - other))
-    rows = balanced_influence(one, labels) - balanced_influence(other, labels)
-    influence = summed(rows, groups)
-    variance = linearised_variance(influence)
-    if math.sqrt(variance) < _NOTHING:
-        half, method = _disagreement(labels, groups, confidence), "Clopper-Pearson of no disagreement"
-    else:
-        effect = max(1.0, variance / linearised_variance(rows))  # of clustering, on the variance
-        more = 2 * (effect * float(weights @ weights)) ** 2  # 1 / (weights @ weights): effective rows (Kish 1965)
-        half = _half_width(influence, math.sqrt(1 + more / variance), confidence)
-        method = "linearised, Bonett-Price"
-    where = f"{len(influence)} {'rows' if clusters is None else 'clusters'}"
-    freedom = len(influence) - 1
-    return _estimate(value, half, confidence, len(labels), f"paired over {where}, {method}", freedom)
+    return PairedRows(labels, clusters).difference(one, other, confidence)
+
+
+class PairedRows:
+    """Rows on which many pairs of models are compared, by balanced accuracy: what all pairs share is worked out once.
+
+    With one class for all rows it is the accuracy that is compared.
+    """
+
+    def __init__(self, labels: Labels, clusters: Clusters | None = None) -> None:
+        """Of rows with `labels` (N,) in `clusters` (N,), or independent where these are None."""
+        self._labels = labels
+        self._classes = RowClasses(labels)
+        self._groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+        self._called = "rows" if clusters is None else "clusters"
+
+    def difference(self, one: Mask, other: Mask | Scores, confidence: float = 0.95) -> Estimate:
+        """See `balanced_difference`."""
+        weights = self._classes.weights
+        value = float(weights @ (one.astype(np.float64) - other))
+        rows = self._classes.influence(one) - self._classes.influence(other)
+        influence = summed(rows, self._groups)
+        variance = linearised_variance(influence)
+        if math.sqrt(variance) < _NOTHING:
+            half, method = _disagreement(self._labels, self._groups, confidence), "Clopper-Pearson of no disagreement"
+        else:
+            effect = max(1.0, variance / linearised_variance(rows))  # of clustering, on the variance
+            more = 2 * (effect * float(weights @ weights)) ** 2  # 1 / (weights @ weights): effective rows (Kish 1965)
+            half = _half_width(influence, math.sqrt(1 + more / variance), confidence)
+            method = "linearised, Bonett-Price"
+        where = f"{len(influence)} {self._called}"
+        told, freedom = f"paired over {where}, {method}", len(influence) - 1
+        return _estimate(value, half, confidence, len(self._labels), told, freedom)
 
 
 def auc_difference(one: Area, other: Area, *, n: int, confidence: float = 0.95, stretch: float = 1.0) -> Estimate:

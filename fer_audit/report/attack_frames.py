@@ -9,7 +9,7 @@ import pandas as pd
 
 from fer_audit.report.frame import ATTACK, COUNTS, IDENTITY, counts, ends, frame, identity, plugin, spread
 from fer_audit.report.slices import group_name
-from fer_audit.report.tidy import tidy_rows
+from fer_audit.report.tidy import each_tidy_row, tidy_rows
 from fer_audit.results import AttackResult, Cell, PluginRecord, Results
 
 #: A cell of which nothing is known, to learn the columns of results.csv from.
@@ -31,7 +31,7 @@ _BLANK = Cell(
 def attacks(results: Results) -> pd.DataFrame:
     """What results.csv has: a row per cell and attack; a cell without attacks has one row."""
     columns = _csv_columns(results)
-    return frame(columns, ([row[name] for name in columns] for row in tidy_rows(results)))
+    return frame(columns, ([row[name] for name in columns] for row in each_tidy_row(results)))
 
 
 def cells(results: Results) -> pd.DataFrame:

@@ -32,11 +32,12 @@ class Differences:
     results: Results
     measures: list[Measure]
     pointers: Pointers
+    cells: int  #: of the grid, of which the results may hold a few
 
     @property
     def comparisons(self) -> int:
         """With one baseline."""
-        return (len(self.results.cells) - 1) * len(self.measures)
+        return (self.cells - 1) * len(self.measures)
 
     def encoded(self) -> dict[str, Any]:
         """As JSON has it.
@@ -72,10 +73,10 @@ class Differences:
         return next((one.confidence for one in every if one is not None), 0.95)
 
 
-def differences(results: Results, pointers: Pointers) -> Differences | None:
-    """None where there are no two cells to compare."""
+def differences(results: Results, pointers: Pointers, cells: int | None = None) -> Differences | None:
+    """None where there are no two cells to compare; `cells` is how many the grid has, where these are a few of them."""
     measures = [measure for measure in _measures(results) if sum(_has(measure, cell) for cell in results.cells) > 1]
-    return Differences(results, measures, pointers) if measures else None
+    return Differences(results, measures, pointers, cells or len(results.cells)) if measures else None
 
 
 def _has(measure: Measure, cell: Cell) -> bool:

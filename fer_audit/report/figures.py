@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from fer_audit.errors import FerAuditError, did_you_mean
+from fer_audit.report.cell_groups import grouped
 from fer_audit.report.charts import forest
 from fer_audit.report.charts.adversarial import adversarial_accuracy as _adversarial_accuracy
 from fer_audit.report.charts.attack_auc import attack_auc as _attack_auc
@@ -32,6 +33,9 @@ from fer_audit.report.charts.corruptions import corruption_accuracy as _corrupti
 from fer_audit.report.charts.corruptions import corruption_errors as _corruption_errors
 from fer_audit.report.charts.curves import accuracy_curves as _accuracy_curves
 from fer_audit.report.charts.curves import loss_curves as _loss_curves
+from fer_audit.report.charts.groups import RANGED, ranges_height, spread_of, with_both
+from fer_audit.report.charts.groups import group_ranges as _group_ranges
+from fer_audit.report.charts.groups import group_tradeoff as _group_tradeoff
 from fer_audit.report.charts.leakage import LEAKAGES
 from fer_audit.report.charts.memorisation import member_accuracy as _member_accuracy
 from fer_audit.report.charts.noise import accuracy_against_noise as _accuracy_against_noise
@@ -79,6 +83,27 @@ def tradeoff(of: Source, measure: Measure = "balanced_accuracy", leakage: str = 
     _cell(results, None, lambda cell: bool(cell.utility and strongest_attack(cell)), "accuracy and an attack")
     made = _tradeoff(results, measure, known[leakage])
     return _alone(made, f"{TITLES[measure]} against {known[leakage].name}")
+
+
+def group_tradeoff(of: Source, measure: Measure = "balanced_accuracy") -> go.Figure:
+    """Mean accuracy of groups of cells, such as those that differ in their seed alone, against their mean AUC."""
+    if measure not in TITLES:
+        raise FerAuditError(f"there is no measure {measure!r}: {did_you_mean(measure, TITLES)}")
+    grouping = grouped(_results(of))
+    if not with_both(grouping.groups, measure):
+        raise FerAuditError("there is nothing to draw: no group of these results has accuracy and an attack")
+    return _alone(_group_tradeoff(grouping, measure), f"{TITLES[measure]} against AUC: groups of cells")
+
+
+def group_ranges(of: Source, measure: str = "auc") -> go.Figure:
+    """The groups of cells with the worst single ones: their means, and the range of their cells."""
+    known = {one.key: one for one in RANGED}
+    if measure not in known:
+        raise FerAuditError(f"there is no measure {measure!r}: {did_you_mean(measure, known)}")
+    grouping, chosen = grouped(_results(of)), known[measure]
+    if not any(spread_of(group, chosen.field) for group in grouping.groups):
+        raise FerAuditError(f"there is nothing to draw: no group of these results has {chosen.title}")
+    return _alone(_group_ranges(grouping, chosen), f"{chosen.title} of groups of cells", ranges_height(grouping))
 
 
 def attack_roc(of: Source, cell: str | None = None) -> go.Figure:

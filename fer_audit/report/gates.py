@@ -197,17 +197,17 @@ def _text(judged: Judged) -> str:
         return f"No cell is there{about}."
     if judged.outcome == "inconclusive" or worst is None:
         rest = "; the others keep it" if judged.unknown < cells else ""
-        return f"{limit} can't be judged in {judged.unknown} of {of}{rest}. For {judged.reasons[0]}."
+        return f"{limit} can't be judged in {judged.unknown:,} of {of}{rest}. For {judged.reasons[0]}."
     shown = f"{judged.name}, {value_text(gate, worst)}{f', by {worst.by}' if worst.by else ''}"
     doubt = " Its interval reaches across the limit." if crosses(gate, worst.estimate) else ""
     if judged.outcome == "pass":
         every = f"the one cell{about}" if cells == 1 else f"each of {of}"
         whole = " with its whole interval" if _by_interval(gate) else ""
         return f"{limit} is kept by {every}{whole}; nearest to it: {shown}.{doubt}"
-    unknown = f" ({judged.unknown} can't be judged)" if judged.unknown else ""
+    unknown = f" ({judged.unknown:,} can't be judged)" if judged.unknown else ""
     wide = f", by intervals widened for {counted(judged.comparisons, 'comparison')}" if _by_interval(gate) else ""
     further = difference_text(gate, worst.difference or 0.0).removeprefix("+")
-    head = f"{limit} is broken by {judged.failed} of {of}{unknown}{wide}"
+    head = f"{limit} is broken by {judged.failed:,} of {of}{unknown}{wide}"
     return f"{head}; furthest: {shown}, {further} beyond the limit.{doubt}"
 
 
@@ -264,8 +264,8 @@ def _meaning(one: Judged) -> str:
 
 def cells_text(one: Judged) -> str:
     """How many cells keep the gate, such as `15 of 16 keep it`."""
-    unknown = f", {one.unknown} unknown" if one.unknown else ""
-    return f"{one.passed} of {len(one.cells)} keep it{unknown}"
+    unknown = f", {one.unknown:,} unknown" if one.unknown else ""
+    return f"{one.passed:,} of {len(one.cells):,} keep it{unknown}"
 
 
 def _value(gate: Gate, worst: JudgedCell | None) -> Entry:
@@ -326,7 +326,7 @@ def _of_gates(judged: Sequence[Judged], results: Results) -> Verdict:
         title = f"Inconclusive: {len(unclear) + len(doubtful)} of {of} can't be judged"
         return Verdict(title, unclear[0].text + beside, "open")
     if undone:
-        title = f"Inconclusive: {undone} of {counted(len(results.cells), 'cell')} not done"
+        title = f"Inconclusive: {undone:,} of {counted(len(results.cells), 'cell')} not done"
         kept = "The gate is" if len(judged) == 1 else f"All {of} are"
         return Verdict(title, beside.strip() or f"{kept} kept by the cells that could be judged.", "open")
     if warned:

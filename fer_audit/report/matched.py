@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from fer_audit.report.attack_rows import attack_entry
@@ -52,11 +53,12 @@ def _attack(cell: Cell, compared: MatchedDifference) -> AttackResult | None:
     return next((one for one in found if (one.attack.name, one.attack.params) == wanted), None)
 
 
-def matched_table(results: Results) -> Table:
-    """One line for each cell and attack."""
+def matched_table(results: Results, only: Container[str] | None = None) -> Table:
+    """One line for each cell and attack; of cells with the ids `only`, where these are given."""
     seeds = several_seeds(results)
-    names = {cell.id: cell_name(cell, seeds) for cell in results.cells}
-    rows = [(identified(one.cell, seeds), *_row(one, names)) for one in matched(results)]
+    names = {cell.id: cell_name(cell, seeds) for cell in results.cells} if results.matched else {}
+    shown = (one for one in matched(results) if only is None or one.cell.id in only)
+    rows = [(identified(one.cell, seeds), *_row(one, names)) for one in shown]
     return Table("matched", "At equal accuracy, against private training", _COLUMNS, tuple(rows), tools=True)
 
 
@@ -89,20 +91,21 @@ def unmatched(results: Results) -> list[str]:
         accuracy = _accuracy(cell)
         if on_the_line(cell) and accuracy is not None:
             lines.setdefault(line_of(cell), []).append(accuracy)
+    ends = {line: (min(found), max(found)) for line, found in lines.items()}
     return [
         f"{cell_name(cell, seeds)}: {why}"
         for cell in results.cells
         if cell.id not in there and not on_the_line(cell) and _attacked(cell)
-        if (why := _outside(cell, lines.get(line_of(cell), [])))
+        if (why := _outside(cell, ends.get(line_of(cell))))
     ]
 
 
-def _outside(cell: Cell, line: list[float]) -> str:
+def _outside(cell: Cell, ends: tuple[float, float] | None) -> str:
     """Why no private training lies below or above the cell; empty where some does, or there is none at all."""
     mine = _accuracy(cell)
-    if not line or mine is None or cell.utility is None or min(line) <= mine <= max(line):
+    if ends is None or mine is None or cell.utility is None or ends[0] <= mine <= ends[1]:
         return ""
-    word, nearest = ("less", min(line)) if mine < min(line) else ("more", max(line))
+    word, nearest = ("less", ends[0]) if mine < ends[0] else ("more", ends[1])
     balanced = with_interval(cell.utility.balanced_accuracy)
     return f"its balanced accuracy, {balanced}, is {word} than all private training has, the nearest {percent(nearest)}"
 

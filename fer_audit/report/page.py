@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import chain, islice
 from pathlib import Path
 from typing import get_args
 
 import jinja2
 from markupsafe import Markup, escape
+from pydantic import BaseModel
 
 from fer_audit import timespan
 from fer_audit.report import hygiene as checks
@@ -26,6 +29,7 @@ from fer_audit.report.audited_models import (
 )
 from fer_audit.report.batch_invariance import batch_invariance_table
 from fer_audit.report.checkpoint_rows import checkpoints_table
+from fer_audit.report.condensed import Condensed, condensed
 from fer_audit.report.corrupted_rows import corrupted_rows_table
 from fer_audit.report.corruptions import corruption_errors_table, corruptions_table
 from fer_audit.report.cost import cost_table, layer_tables, speed_table
@@ -37,8 +41,9 @@ from fer_audit.report.finding import Finding
 from fer_audit.report.findings import findings
 from fer_audit.report.galleries import Kind, Shelf, galleries
 from fer_audit.report.gates import Verdict, gates_table, judge, verdict
+from fer_audit.report.groups_table import groups_table
 from fer_audit.report.guarantees import guarantees_table
-from fer_audit.report.headline import headline
+from fer_audit.report.headline import Tile, headline
 from fer_audit.report.label_errors import label_errors_table
 from fer_audit.report.left_out import left_out_table
 from fer_audit.report.live import Live
@@ -62,7 +67,7 @@ from fer_audit.report.reproduction import repetition, reproduction
 from fer_audit.report.sections import DETAILED, cut, sections
 from fer_audit.report.slices import canaries_table, correction, sliced_cells, slices_table
 from fer_audit.report.table import Table, reachable
-from fer_audit.report.tidy import tidy_csv
+from fer_audit.report.tidy import write_tidy_csv
 from fer_audit.report.transferred import transferred_table
 from fer_audit.results import Cell, Privacy, Results, RunRecord, read_results, read_run, uncollected, write_text
 
@@ -79,21 +84,21 @@ _NOT_YET = Verdict("Not judged yet", "The run goes on; what is said below is of 
 FIRST_FINDINGS = 5
 
 
-def render(folder: Path, live: Live | None = None) -> Path:
+def render(folder: Path, live: Live | None = None, results: Results | None = None) -> Path:
     """Writes `report.html` and `results.csv` beside the results in `folder`; returns the page's path.
 
-    A `live` page says how far the run is, and reloads itself.
+    A `live` page says how far the run is, and reloads itself. Who has the results in memory gives them, since reading
+    those of a very large grid takes as long as all else.
     """
     with uncollected():
-        return _rendered(folder, live)
+        return _rendered(folder, live, results or read_results(folder / "results.json"))
 
 
-def _rendered(folder: Path, live: Live | None) -> Path:
-    results = read_results(folder / "results.json")
+def _rendered(folder: Path, live: Live | None, results: Results) -> Path:
     record = folder / "run.json"
     run = read_run(record) if record.exists() else None
     page = folder / "report.html"
-    write_text(folder / "results.csv", tidy_csv(results))
+    write_tidy_csv(results, folder / "results.csv")
     shelves = _shelves(results, folder)
     write_text(page, page_html(results, run, pictures(results, folder), shelves, folder=folder, live=live))
     return page
@@ -102,85 +107,108 @@ def _rendered(folder: Path, live: Live | None) -> Path:
 def page_html(
     results: Results,
     run: RunRecord | None,
-    shown: list[Picture],
+    pictures_shown: list[Picture],
     shelves: dict[Kind, list[Shelf]],
     *,
     folder: Path,
     live: Live | None = None,
 ) -> str:
     """The page as text, to be put into `folder`."""
-    parts, pointers = sections(results), Pointers(results, run)
-    made, judged = _tables(results, run, folder), judge(results, run, results.gates)
-    compared = differences(results, pointers)
+    judged, told, tiles = judge(results, run, results.gates), _told(results, live), headline(results)
+    few = condensed(results, judged)
+    shown = few.shown if few else results
+    parts = few.sections() if few else sections(results)
+    waiting = _waits(results, live)
+    gates = gates_table([] if waiting else judged)
+    made = _tables(results, shown, run, folder)
+    if few:
+        made |= {"groups": groups_table(results, few.grouping), "cells": few.explained(made["cells"])}
+    pointers = Pointers(results, run, _wanted(few, told, tiles, [gates, *made.values()]) if few else None)
+    compared = differences(shown, pointers, len(results.cells))
+    charts = [*(few.charts if few else ()), *parts.charts()]
+    packing = payload(shown, run, made.values(), charts, compared, pointers)
+    packing |= {"unshown": len(results.cells) - len(shown.cells)} if few else {}
     scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
-    told = _told(results, live)
-    undone = _undone(results, live)
-    alone, waiting = unmatched(results), _waits(results, live)
+    undone, alone = _undone(results, live), unmatched(results)
     return template("page.html.j2").render(
         results=results,
         run=run,
         live=live,
         data=results.dataset,
         origin=results.provenance,
-        place=lambda entry: pointers.all(entry.of),
+        place=lambda entry: getattr(entry, "where", "") or pointers.all(entry.of),
         places=lambda finding: ", ".join(filter(None, map(pointers.of, finding.of))),
         verdict=_NOT_YET if waiting else verdict(judged, results),
-        gates=gates_table([] if waiting else judged),
-        headline=headline(results),
+        gates=gates,
+        headline=tiles,
         findings=told[:FIRST_FINDINGS],
         more_findings=told[FIRST_FINDINGS:],
+        condensed=few,
         charts=parts,
         tables=made,
-        layers=layer_tables(results),
-        pictures=shown,
+        layers=layer_tables(shown),
+        pictures=pictures_shown,
         galleries=shelves,
         cut_galleries={kind: _cut_galleries(results, kind, len(found)) for kind, found in shelves.items()},
-        remarks=tables.corruption_remarks(results),
+        remarks=tables.corruption_remarks(shown),
         unmatched=alone[:DETAILED],
         cut_unmatched=cut(len(alone), DETAILED, "such cells are listed"),
         with_defences=with_defences(results),
-        undone=undone[:DETAILED],
+        undone=_named(results, undone[:DETAILED]),
         undone_count=len(undone),
         cut_undone=cut(len(undone), DETAILED, "are shown"),
-        fallbacks=_fallbacks(results)[:DETAILED],
+        reached={cell.id for cell in shown.cells},
+        fallbacks=list(islice(_fallbacks(shown), DETAILED)),
         invalid=_invalid(results),
         people=checks.shared_subjects(results.dataset.hygiene),
         answers_only=answers_only(results),
-        **_as_given(results, run),
+        **_as_given(results, shown, run),
         compared=compared is not None,
         reproduction=reproduction(results, run),
         subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
-        correction=correction(results),
-        cut_slices=cut(sliced_cells(results), DETAILED, "cells are shown"),
-        cut_files=cut(sum(found.records is not None for found in _privacies(results)), DETAILED, "files are linked"),
-        cut_exposed=cut(sum(bool(found.exposed) for found in _privacies(results)), DETAILED, "cells are shown"),
+        correction=correction(shown),
+        cut_slices=cut(sliced_cells(shown), DETAILED, "cells are shown"),
+        cut_files=cut(sum(found.records is not None for found in _privacies(shown)), DETAILED, "files are linked"),
+        cut_exposed=cut(sum(bool(found.exposed) for found in _privacies(shown)), DETAILED, "cells are shown"),
         confidence=numbers.confidence(results),
-        payload=Markup(packed(payload(results, run, made.values(), parts.charts(), compared, pointers))),  # noqa: S704
+        payload=Markup(packed(packing)),  # noqa: S704
         style=Markup(resource("templates/page.css")),  # noqa: S704
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
         policy=page_policy(list(scripts.values())),
     )
 
 
-def _as_given(results: Results, run: RunRecord | None) -> dict[str, object]:
+def _wanted(
+    few: Condensed, told: Iterable[Finding], tiles: Iterable[Tile], made: Iterable[Table]
+) -> Iterator[BaseModel]:
+    """The records of which a condensed page says where they stand."""
+    entries = (entry for table in made for row in table.rows for entry in row)
+    origins = chain((one.of for one in told), (tile.of for tile in tiles), (entry.of for entry in entries))
+    yield from few.records()
+    yield from (record for of in origins for record, _ in of)
+
+
+def _as_given(results: Results, shown: Results, run: RunRecord | None) -> dict[str, object]:
     """What the page says otherwise where models were audited as they were given."""
     given = given_models(results)
     return {
         "given_models": given,
         "setters": threshold_setters(results),
         "calibrated": calibration_words(results),
-        "warned": declared_wrong(results),
+        "warned": declared_wrong(shown),
         "tested": tested_on(results),
         "with_recipe": references_trained(results) or not given,
         "repetition": repetition(results, run),
     }
 
 
-def _tables(results: Results, run: RunRecord | None, folder: Path) -> dict[str, Table]:
+def _tables(everything: Results, results: Results, run: RunRecord | None, folder: Path) -> dict[str, Table]:
+    """All tables of single cells; `results` are those with the cells that are shown."""
+    only = None if results is everything else {cell.id for cell in results.cells}
     made = (
         tables.cells_table(results, run),
         left_out_table(results),
-        matched_table(results),
+        matched_table(everything, only),
         guarantees_table(results),
         reachable(promises_table(results), folder),
         noise_table(results),
@@ -238,22 +266,26 @@ def _waits(results: Results, live: Live | None) -> bool:
     return live is not None and not refuted(results) and any(cell.status == "missing" for cell in results.cells)
 
 
-def _undone(results: Results, live: Live | None) -> list[tuple[str, Cell]]:
+def _undone(results: Results, live: Live | None) -> list[Cell]:
     """Cells that failed, and after them those that are missing, unless the run goes on."""
-    seeds, told = several_seeds(results), ("failed", "missing") if live is None else ("failed",)
-    cells = [cell for status in told for cell in results.cells if cell.status == status]
+    told = ("failed", "missing") if live is None else ("failed",)
+    return [cell for status in told for cell in results.cells if cell.status == status]
+
+
+def _named(results: Results, cells: Sequence[Cell]) -> list[tuple[str, Cell]]:
+    seeds = several_seeds(results)
     return [(cell_name(cell, seeds), cell) for cell in cells]
 
 
-def _fallbacks(results: Results) -> list[tuple[str, str, str]]:
+def _fallbacks(results: Results) -> Iterator[tuple[str, str, str]]:
     """Cell, attack, and what the attack did where it could not do what it should."""
-    return [
+    return (
         (cell.id, attack.attack.name, note)
         for cell in results.cells
         if cell.privacy
         for attack in cell.privacy.attacks
         for note in attack.notes
-    ]
+    )
 
 
 def _invalid(results: Results) -> list[str]:

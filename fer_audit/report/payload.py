@@ -80,7 +80,15 @@ def _table(table: Table, results: Results, places: dict[str, int], pointers: Poi
 def _entry(entry: Entry, pointers: Pointers, cell: Cell | None) -> list[Any]:
     """Text, sort key, note, bar, tone, link and places, without the empty ones at the end."""
     bar = [entry.bar.low, entry.bar.high, entry.bar.value] if entry.bar else 0
-    found = [entry.text, entry.sort, entry.note, bar, entry.tone, entry.link, pointers.all(entry.of, cell)]
+    found = [
+        entry.text,
+        entry.sort,
+        entry.note,
+        bar,
+        entry.tone,
+        entry.link,
+        entry.where or pointers.all(entry.of, cell),
+    ]
     while len(found) > 2 and not found[-1]:
         found.pop()
     return found

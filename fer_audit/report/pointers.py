@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import get_args
 
@@ -11,14 +12,26 @@ from fer_audit.report.table import Origin
 from fer_audit.results import Cell, DataReport, Results, RunRecord
 
 #: Fields with many records of which the page shows few: they are looked into only when one of them is asked for.
-_SELDOM = {"slices", "targets"}
+_SELDOM = frozenset({"slices", "targets"})
+
+#: Fields of the results that hold very many records where the grid has very many cells.
+_LARGE = frozenset({"cells", "comparisons", "matched"})
 
 
 class Pointers:
     """The place of every record of the results, as JSON pointers (RFC 6901) say it."""
 
-    def __init__(self, results: Results | DataReport, run: RunRecord | None = None) -> None:
-        """Looks records up once; they are told apart by identity, since equal ones may stand in several places."""
+    def __init__(
+        self,
+        results: Results | DataReport,
+        run: RunRecord | None = None,
+        wanted: Iterable[BaseModel] | None = None,
+    ) -> None:
+        """Looks records up once; they are told apart by identity, since equal ones may stand in several places.
+
+        Where `wanted` is given, of cells and of comparisons only those are looked into that are or hold one of these.
+        """
+        self._large: list[tuple[Sequence[BaseModel], int, str]] | None = None if wanted is None else []
         self._kept = (results, run)  # an id means something only as long as its record lives
         self._places: dict[int, tuple[int, str]] = {}  # id of a record -> id of the one above it, steps between them
         self._paths: dict[int, str] = {}  # those that were spelt out
@@ -27,6 +40,7 @@ class Pointers:
         self._add(results, 0, "results.json#" if isinstance(results, Results) else "data.json#")
         if run is not None:
             self._add(run, 0, "run.json#")
+        self._add_holders(tuple(wanted or ()))
 
     def of(self, origin: Origin, cell: Cell | None = None) -> str:
         """Such as `results.json#/cells/3/utility/accuracy/value`; empty where the record is none of the results.
@@ -67,7 +81,9 @@ class Pointers:
             if isinstance(value, Cell):
                 self._cell = id(value)
             for name in _nesting(type(value)):
-                if name in _SELDOM:
+                if name in _LARGE and self._large is not None:
+                    self._large.append((getattr(value, name), id(value), name))
+                elif name in _SELDOM:
                     self._later.setdefault(self._cell, []).append((getattr(value, name), id(value), name))
                 else:
                     self._add(getattr(value, name), id(value), name)
@@ -77,6 +93,43 @@ class Pointers:
         elif isinstance(value, list):
             for number, item in enumerate(value):
                 self._add(item, above, f"{step}/{number}")
+
+    def _add_holders(self, wanted: Sequence[BaseModel]) -> None:
+        """Looks into those of many that hold a record of which it is not known yet where it is."""
+        for items, above, step in self._large or ():
+            for place in sorted(holders(items, [one for one in wanted if id(one) not in self._places])):
+                self._add(items[place], above, f"{step}/{place}")
+
+
+def holders(items: Sequence[BaseModel], wanted: Iterable[BaseModel]) -> set[int]:
+    """Places of the items that are one of the `wanted` records or hold one, at any depth."""
+    left = {id(record) for record in wanted}
+    found = {place for place, item in enumerate(items) if id(item) in left}
+    for place in found:
+        left.difference_update(map(id, _below(items[place], frozenset())))
+    for passed_over in (_SELDOM, frozenset[str]()):  # what holds most records is looked into last
+        for place, item in enumerate(items):
+            if not left:
+                return found
+            here = [one for one in map(id, _below(item, passed_over)) if one in left]
+            if here:
+                found.add(place)
+                left.difference_update(here)
+    return found
+
+
+def _below(value: object, passed_over: frozenset[str]) -> Iterator[BaseModel]:
+    """The record and all records that it holds, but for those in the fields that are passed over."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseModel):
+            yield one
+            waiting += [getattr(one, name) for name in _nesting(type(one)) if name not in passed_over]
+        elif isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
 
 
 def escaped(name: str) -> str:

@@ -49,6 +49,7 @@ class Entry:
     cell: str = ""  #: id of the cell that the row speaks of
     attack: str = ""  #: name of the attack that the row speaks of
     of: tuple[Origin, ...] = ()  #: where the number comes from; the first less the second where there are two
+    where: str = ""  #: the same in words, where it comes from too many places to name each
 
 
 @dataclass(frozen=True)

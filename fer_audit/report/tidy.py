@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any, get_args
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO, get_args
 
 from fer_audit.results import (
     AttackResult,
@@ -17,6 +21,7 @@ from fer_audit.results import (
     ExplanationMeasure,
     Guarantee,
     ManyRunAudit,
+    PluginRecord,
     Privacy,
     Results,
     Utility,
@@ -30,31 +35,75 @@ TPR_LEVELS = ("0.01", "0.001")
 
 def tidy_rows(results: Results) -> list[Row]:
     """Rows with the same columns in the same order; what a cell does not have is None."""
-    costs = {cost.model: cost for cost in results.costs}
-    return [row for cell in results.cells for row in _cell_rows(cell, costs.get(cell.model))]
+    return list(each_tidy_row(results))
 
 
 def tidy_csv(results: Results) -> str:
     """`tidy_rows` as CSV text; floats are written so that they read back as the same number."""
-    rows = tidy_rows(results)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows[0] if rows else ["cell"])
-    writer.writerows(map(_tame, row.values()) for row in rows)
+    _write(results, text)
     return text.getvalue()
 
 
-def _tame(value: object) -> object:
-    """Text that a spreadsheet would run as a formula, kept from it by an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+def write_tidy_csv(results: Results, path: Path) -> None:
+    """Writes `tidy_csv` row after row, since a very large grid has more of them than should be in memory at once.
+
+    As of `write_text`, a reader sees the old table or the new one, never a part.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        _write(results, file)
+    temporary.replace(path)
 
 
-def _cell_rows(cell: Cell, cost: Cost | None) -> list[Row]:
-    left = _identity(cell) | _cost(cost) | _utility(cell.utility) | _labels(cell) | _images(cell) | _heat_maps(cell)
-    left |= _promised(cell.guarantee) | _canaries(cell.canaries) | _audit("many_run", cell.many_runs)
-    left |= _privacy(cell.privacy)
-    attacks = cell.privacy.attacks if cell.privacy else []
-    return [left | _attack(attack) for attack in attacks] or [left | _attack(None)]
+def _write(results: Results, file: TextIO) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    head: Row = {}
+    for left, attacks in _parts(results):
+        if not head:
+            head = left | attacks[0]
+            writer.writerow(head)
+        shared = _tamed(left)
+        writer.writerows(shared + _tamed(attack) for attack in attacks)
+    if not head:
+        writer.writerow(["cell"])
+
+
+def _tamed(row: Row) -> list[object]:
+    """Values without text that a spreadsheet would run as a formula, which an apostrophe keeps it from."""
+    return [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in row.values()]
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def each_tidy_row(results: Results) -> Iterator[Row]:
+    """`tidy_rows`, one after another."""
+    return (left | attack for left, attacks in _parts(results) for attack in attacks)
+
+
+def _parts(results: Results) -> Iterator[tuple[Row, list[Row]]]:
+    """Of each cell what its rows have in common, and what each of its attacks adds; one that adds nothing if none."""
+    costs = {cost.model: _cost(cost) for cost in results.costs}
+    unknown = _cost(None)
+    for cell in results.cells:
+        attacks = cell.privacy.attacks if cell.privacy else []
+        yield _cell(cell, costs.get(cell.model, unknown)), list(map(_attack, attacks)) or [_attack(None)]
+
+
+def _cell(cell: Cell, cost: Row) -> Row:
+    return {
+        **_identity(cell),
+        **cost,
+        **_utility(cell.utility),
+        **_labels(cell),
+        **_images(cell),
+        **_heat_maps(cell),
+        **_promised(cell.guarantee),
+        **_canaries(cell.canaries),
+        **_audit("many_run", cell.many_runs),
+        **_privacy(cell.privacy),
+    }
 
 
 def _identity(cell: Cell) -> Row:
@@ -167,7 +216,7 @@ def _privacy(privacy: Privacy | None) -> Row:
 def _attack(attack: AttackResult | None) -> Row:
     row: Row = {
         "attack": attack.attack.name if attack else None,
-        "attack_params": json.dumps(attack.attack.params, sort_keys=True) if attack else None,
+        "attack_params": _params(attack.attack) if attack else None,
         "threat_model": attack.threat_model if attack else None,
         "unit": attack.unit if attack else None,
         **_estimate("auc", attack.auc if attack else None),
@@ -186,6 +235,10 @@ def _attack(attack: AttackResult | None) -> Row:
     return row | _epsilon(attack) | {"record_stability": attack.record_stability if attack else None}
 
 
+def _params(attack: PluginRecord) -> str:
+    return json.dumps(attack.params, sort_keys=True) if attack.params else "{}"
+
+
 def _epsilon(attack: AttackResult | None) -> Row:
     return {
         "epsilon_lower_bound": attack.epsilon.lower_bound if attack else None,
@@ -196,5 +249,13 @@ def _epsilon(attack: AttackResult | None) -> Row:
 
 
 def _estimate(name: str, estimate: Estimate | None) -> Row:
-    keys = (("", "value"), ("_low", "low"), ("_high", "high"))
-    return {f"{name}{suffix}": getattr(estimate, field) if estimate else None for suffix, field in keys}
+    value, low, high = _ends(name)
+    if estimate is None:
+        return {value: None, low: None, high: None}
+    return {value: estimate.value, low: estimate.low, high: estimate.high}
+
+
+@cache
+def _ends(name: str) -> tuple[str, str, str]:
+    """The columns of an estimate."""
+    return name, f"{name}_low", f"{name}_high"

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fer_audit.attacks.audit import STRETCHED
-from fer_audit.data.dataset import FaceData
-from fer_audit.metrics.paired import accuracy_difference, auc_difference, balanced_difference
+from fer_audit.metrics.paired import PairedRows, auc_difference
 from fer_audit.plan import Plan, PlannedCell
 from fer_audit.results import Cell, PairedDifference
 from fer_audit.runner.compared import Compared, as_compared
@@ -29,10 +28,12 @@ def paired_differences(plan: Plan, store: Store, cells: Sequence[Cell]) -> list[
     """
     done = [place for place, found in enumerate(cells) if found.status == "done" and found.utility is not None]
     sides = [as_compared(plan, store, plan.cells[place], cells[place]) for place in done]
+    labels, people = np.asarray(plan.data.test.labels), plan.data.test.units
+    rows, by_class = PairedRows(np.zeros(len(labels), np.int64), people), PairedRows(labels, people)
     return [
         difference
         for earlier, later in pairs([side.found for side in sides])
-        for difference in _differences(plan.data, sides[later], sides[earlier])
+        for difference in _differences(rows, by_class, sides[later], sides[earlier])
     ]
 
 
@@ -65,11 +66,12 @@ def pairs(cells: Sequence[Cell], every: int = EVERY_PAIR) -> list[tuple[int, int
     return sorted(found)
 
 
-def _differences(data: FaceData, cell: Compared, baseline: Compared) -> Iterator[PairedDifference]:
-    labels, people = np.asarray(data.test.labels), data.test.units
+def _differences(
+    rows: PairedRows, by_class: PairedRows, cell: Compared, baseline: Compared
+) -> Iterator[PairedDifference]:
     names, right = {"cell": cell.found.id, "baseline": baseline.found.id}, (cell.correct, baseline.correct)
-    yield PairedDifference(metric="accuracy", **names, difference=accuracy_difference(*right, people))
-    yield PairedDifference(metric="balanced_accuracy", **names, difference=balanced_difference(*right, labels, people))
+    yield PairedDifference(metric="accuracy", **names, difference=rows.difference(*right))
+    yield PairedDifference(metric="balanced_accuracy", **names, difference=by_class.difference(*right))
     for place in sorted(cell.attacked.keys() & baseline.attacked.keys()):
         one, other = cell.attacked[place], baseline.attacked[place]
         difference = auc_difference(one.area, other.area, n=one.units, stretch=one.stretch)

@@ -9,7 +9,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from fer_audit.runner.engines.local import Event, Failed, Finished, Started, Stepped
+from fer_audit.runner.engines.attempts import MOST
+from fer_audit.runner.engines.events import Event, Failed, Finished, Lost, Started, Stepped
 from fer_audit.timespan import duration
 
 SecondsLeft = Callable[[], float]
@@ -71,6 +72,8 @@ class TerminalProgress:
             task = self._workers[event.worker]
             remaining = (time.monotonic() - self._began[event.worker]) * (event.steps - event.done) / event.done
             self._bars.update(task, completed=event.done, total=event.steps, left=f"steps, {duration(remaining)} left")
+        elif isinstance(event, Lost):
+            self._bars.console.print(_loss(event), style="yellow", markup=False, highlight=False)
         else:
             self._bars.advance(self._all)
             left = "" if self._bars.tasks[0].finished else f"about {duration(seconds_left())} left"
@@ -95,7 +98,9 @@ class PlainProgress:
         return None
 
     def hear(self, event: Event, seconds_left: SecondsLeft) -> None:
-        """Prints a line where a training ended."""
+        """Prints a line where a training ended, or is to be done again."""
+        if isinstance(event, Lost):
+            self._print(_loss(event))
         if not isinstance(event, Finished | Failed):
             return
         self._ended += 1
@@ -110,6 +115,13 @@ class PlainProgress:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def _loss(event: Lost) -> str:
+    return f"lost: {event.training.title}: {_last_line(event.reason)}; attempt {event.attempt + 1} of {MOST} follows"
+
+
 def _failure(event: Failed) -> str:
-    reason = next((line for line in reversed(event.error.strip().splitlines()) if line.strip()), "unknown reason")
-    return f"failed: {event.training.title}: {reason}"
+    return f"failed: {event.training.title}: {_last_line(event.error)}"
+
+
+def _last_line(reason: str) -> str:
+    return next((line for line in reversed(reason.strip().splitlines()) if line.strip()), "unknown reason")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from fer_audit.results import write_text
-from fer_audit.runner.engines.local import Finished
+from fer_audit.runner.engines.events import Finished
 from fer_audit.store import Store
 from fer_audit.time_left import Rate
 
 #: Weight of the newest training; older ones fade, so that a busy hour does not spoil the estimates for ever.
 _NEWEST = 0.3
+
+#: Seconds between two writings of the file.
+_SAVED_EVERY = 1.0
 
 
 class Rates:
@@ -22,6 +27,7 @@ class Rates:
         """Reads what `store` knows; a file that can't be read means that nothing is known."""
         self._path: Path = store.root / "rates.json"
         self.known: dict[str, Rate] = {}
+        self._saved = -_SAVED_EVERY
         try:
             for key, (images_per_second, start) in json.loads(self._path.read_text(encoding="utf-8")).items():
                 self.known[key] = Rate(float(images_per_second), float(start), overhead_seconds=0.0)
@@ -39,9 +45,19 @@ class Rates:
         if old is not None:
             speed = _NEWEST * speed + (1 - _NEWEST) * old.images_per_second
         self.known[key] = Rate(speed, start, overhead_seconds=0.0)
+        if time.monotonic() - self._saved > _SAVED_EVERY:
+            self._save()
+            self._saved = time.monotonic()
 
-    def save(self) -> None:
-        """Keeps the rates for the next run."""
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within it what is learnt is kept for the next run, and for a live page, soon and at the end."""
+        try:
+            yield
+        finally:
+            self._save()
+
+    def _save(self) -> None:
         rows = {key: (rate.images_per_second, rate.start_seconds) for key, rate in self.known.items()}
         # A rate that can't be kept must not hide why the run ended.
         with contextlib.suppress(OSError):

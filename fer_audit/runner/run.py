@@ -15,19 +15,21 @@ from pathlib import Path
 from rich.console import Console
 
 from fer_audit.errors import GridError, StoreError
-from fer_audit.grid import Grid, GridFile
+from fer_audit.grid import GridFile
 from fer_audit.plan import Plan
 from fer_audit.plugins import content_key
 from fer_audit.results import Latency, Results, RunRecord, write_results, write_run
+from fer_audit.runner.attempt_log import AttemptLog
 from fer_audit.runner.canaries import CANARIES, canary_file, log_canaries
 from fer_audit.runner.collect import collect
-from fer_audit.runner.engines.local import Failed, Finished, LocalEngine
+from fer_audit.runner.engines.engine import Engine
+from fer_audit.runner.engines.events import Failed, Finished, Lost
 from fer_audit.runner.progress import progress_for
 from fer_audit.runner.rates import Rates
 from fer_audit.runner.watcher import Watcher
-from fer_audit.specs import COUNTING_SCHEMA, SIGNALS_SCHEMA, ProgramSpec, Training, cost_key
+from fer_audit.specs import COUNTING_SCHEMA, SIGNALS_SCHEMA, ProgramSpec, cost_key
 from fer_audit.store import Store
-from fer_audit.time_left import seconds_left
+from fer_audit.time_left import WorkLeft
 
 
 @dataclass(frozen=True)
@@ -39,47 +41,37 @@ class Outcome:
     failed: Mapping[str, str]  #: ids of the cells that are not done, and why in one line
 
 
-def worker_count(grid: Grid, asked: int | None = None) -> int:
-    """Worker processes: `asked`, or the grid's, or one a core."""
-    wanted = asked if asked is not None else grid.resources.workers
-    if wanted == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if wanted < 1:
-        raise GridError(f"--workers must be at least 1, received {wanted}")
-    return wanted
-
-
 def run_plan(
     plan: Plan,
     store: Store,
     folder: Path,
     *,
-    workers: int,
+    engine: Engine,
     console: Console,
     command: str,
     watcher: Watcher | None = None,
 ) -> Outcome:
-    """Trains what is missing and writes results.json, run.json and the contact sheets to `folder`.
+    """Trains on an open `engine` what is missing and writes results.json, run.json and the contact sheets to `folder`.
 
     A `watcher` shows how far it is as long as there are trainings.
     """
-    began, opening = time.perf_counter(), opening_record(plan.file, workers, command)
+    began, opening = time.perf_counter(), opening_record(plan.file, engine.room(), command, engine.name)
     make_folder(folder)
     store.clean_temporary()
     reused = len(plan.done)
     _log_canaries(plan, folder)
     failures: dict[str, str] = {}
     finished: list[Finished] = []
-    with LocalEngine(store, plan.file.plugin_folders, workers) as engine:
-        refused = engine.refused_layer(_named_layers(plan))
-        if refused is not None:
-            raise GridError(f"measures.explanations.layer: {refused}")
-        if watcher is not None:
-            watcher.start(opening)
-        train_missing(plan, store, engine, console, failures, finished, watcher)
-        if watcher is not None:
-            watcher.stop()  # speeds are measured while nothing else runs, and the last page is not its own
-        latencies = _latencies(plan, store, engine)
+    refused = engine.refused_layer(_named_layers(plan))
+    if refused is not None:
+        raise GridError(f"measures.explanations.layer: {refused}")
+    if watcher is not None:
+        watcher.start(opening)
+    lost = train_missing(plan, store, engine, console, failures, finished, watcher)
+    if watcher is not None:
+        watcher.stop()  # speeds are measured while nothing else runs, and the last page is not its own
+    latencies = _latencies(plan, store, engine)
+    engine.close()  # workers are of no use any more, and hold memory
     results = collect(plan, store, failures, folder, console)
     write_results(results, folder / "results.json")
     failed = {cell.id: _last_line(cell.error) for cell in results.cells if cell.status != "done"}
@@ -91,6 +83,7 @@ def run_plan(
         "trained": trained,
         "reused": reused,
         "failed": len(failures),
+        "lost": lost,
         "training_seconds": seconds,
         "latencies": latencies,
     }
@@ -113,7 +106,7 @@ def _log_canaries(plan: Plan, folder: Path) -> None:
             log_canaries(folder / canary_file(place), cell.canaries.planted, plan.data.classes)
 
 
-def opening_record(file: GridFile, workers: int, command: str) -> RunRecord:
+def opening_record(file: GridFile, workers: int, command: str, engine: str = "local") -> RunRecord:
     """What is known of a run when it starts; also of the checkout, which may move on while the models train."""
     commit, dirty = _git_state(file.base)
     return RunRecord(
@@ -122,6 +115,7 @@ def opening_record(file: GridFile, workers: int, command: str) -> RunRecord:
         grid_file=file.path.as_posix(),
         machine=_machine(),
         workers=workers,
+        engine=engine,
         git_commit=commit,
         git_dirty=dirty,
     )
@@ -160,34 +154,39 @@ def make_folder(folder: Path) -> None:
 def train_missing(
     plan: Plan,
     store: Store,
-    engine: LocalEngine,
+    engine: Engine,
     console: Console,
     failures: dict[str, str],
     finished: list[Finished],
     watcher: Watcher | None = None,
-) -> None:
-    """Trains what the store lacks, and adds what was finished, and why others failed, to the last two."""
-    waiting: dict[str, Training] = {training.key: training for training in plan.missing}
-    if not waiting:
-        return
-    rates = Rates(store)
-    with progress_for(console, len(waiting)) as progress:
-        for event in engine.run(list(waiting.values())):
+) -> int:
+    """Trains what the store lacks, and adds what was finished, and why others failed, to `finished` and `failures`.
+
+    Returns how many attempts were lost and made again.
+    """
+    missing = plan.missing
+    if not missing:
+        return 0
+    left, rates, lost = WorkLeft(missing), Rates(store), 0
+    with progress_for(console, len(missing)) as progress, AttemptLog(store) as log, rates.kept():
+        for event in engine.run(missing):
+            log.hear(event)
             if isinstance(event, Finished):
-                del waiting[event.training.key]
+                left.remove(event.training)
                 rates.learn(event)
-                rates.save()  # at once: a live page estimates from them too
                 finished.append(event)
             elif isinstance(event, Failed):
-                del waiting[event.training.key]
+                left.remove(event.training)
                 failures[event.training.key] = event.error
                 store.record_failure(event.training.key, f"{event.training.title}\n{event.error}\n")
-            progress.hear(event, lambda: seconds_left(list(waiting.values()), rates.known, engine.workers))
+            lost += isinstance(event, Lost)
+            progress.hear(event, lambda: left.seconds(rates.known, engine.room()))
             if watcher is not None:
                 watcher.check()
+    return lost
 
 
-def _latencies(plan: Plan, store: Store, engine: LocalEngine) -> list[Latency]:
+def _latencies(plan: Plan, store: Store, engine: Engine) -> list[Latency]:
     """The latency of each model, measured once for a store, a machine and the versions of what computes."""
     # A network without batch statistics, for private training, is another one: that of the grid comes last and stays.
     trainings = sorted(plan.trainings.values(), key=lambda training: training.spec.program.private is None)

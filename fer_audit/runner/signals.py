@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import platform
@@ -21,6 +20,7 @@ from fer_audit.attacks.audit import Audited, audited, references_of
 from fer_audit.attacks.frame import make_frame
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.attacks.signals import Signals
+from fer_audit.data.csv_lines import csv_lines
 from fer_audit.errors import FerAuditError, SignalsError
 from fer_audit.metrics.accuracy import mean_accuracy
 from fer_audit.plugins import raised_in
@@ -228,20 +228,19 @@ def file_digest(path: Path) -> str:
 def read_families(path: Path, rows: int) -> dict[str, list[str]]:
     """The columns of a csv with a header and one line for each of `rows` rows; raises SignalsError."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file) if line]
+        found = csv_lines(path, strict=False)
     except OSError as error:
         raise SignalsError(f"can't read the slices {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except ValueError as error:
         raise SignalsError(f"the slices {path} are not a csv in UTF-8: {error}") from None
+    lines = [line for _, line in found]
     head = [name.strip() for name in lines[0]] if lines else []
     if not head or not all(head) or len(set(head)) < len(head):
         raise SignalsError(f"the slices {path} need a header with a different name for each column, received {head}")
-    ragged = next((place for place, line in enumerate(lines, 1) if len(line) != len(head)), None)
+    ragged = next(((number, len(line)) for number, line in found if len(line) != len(head)), None)
     if ragged is not None:
         raise SignalsError(
-            f"the slices {path} must have {len(head)} fields in every line, received {len(lines[ragged - 1])} in "
-            f"line {ragged}"
+            f"the slices {path} must have {len(head)} fields in every line, received {ragged[1]} in line {ragged[0]}"
         )
     if len(lines) - 1 != rows:
         raise SignalsError(

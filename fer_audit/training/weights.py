@@ -24,6 +24,6 @@ def require_training(store: Store, training: str) -> None:
     """Raises StoreError where the store has no training with that key."""
     if not store.has("trainings", training):
         raise StoreError(
-            f"the store {store.root} has no training {training[:12]}; name the store of the run with --store, or run "
-            f"the grid again"
+            f"the store {store.address} has no training {training[:12]}; name the store of the run with --store, or "
+            f"run the grid again"
         )

@@ -1,16 +1,19 @@
 """The worker process: takes jobs from standard input, one JSON a line, and tells of them on standard output.
 
-A job is `{"training": <TrainingJob>}`, `{"latency": <ProgramSpec>}`, or `{"layer": {"program": <ProgramSpec>, "layer":
-<name>}}`. A worker keeps the program of its last job, so
-jobs that share one follow each other without tracing. When standard input closes, whoever gave the jobs is gone or
-content, and the worker ends at once; a training under way leaves nothing behind.
+A job is `{"training": <TrainingJob>, "wait": <bool>}`, `{"latency": <ProgramSpec>}`, or `{"layer": {"program":
+<ProgramSpec>, "layer": <name>}}`. A worker keeps the program of its last job, so that jobs that share one follow each
+other without tracing. Where another run on the same store is at the same training, a job that is not to wait ends with
+`busy`. When standard input closes, whoever gave the jobs is gone or content, and the worker ends at once; a training
+under way leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
+import platform
 import queue
 import sys
 import threading
@@ -18,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -30,6 +34,7 @@ from fer_audit.errors import FerAuditError, StoreError
 from fer_audit.models.model import Model
 from fer_audit.plugins import Plugin
 from fer_audit.registry import Registry
+from fer_audit.remote_store import open_at
 from fer_audit.sources import source_digest
 from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingJob, TrainingSpec
 from fer_audit.store import ArtefactName, Store
@@ -57,12 +62,22 @@ class Worker:
         self._program: tuple[str, Any] | None = None
         self._instruments: Any = None  #: of the program, once something was measured
 
-    def train(self, job: dict[str, Any]) -> None:
-        """Does what a job asks for and the store lacks: the fit, what is kept along its way, answers and measures."""
+    def train(self, job: dict[str, Any], *, wait: bool = False) -> None:
+        """Does what a job asks for and the store lacks, unless another run is at it, for which it may `wait`."""
         wanted = TrainingJob.model_validate(job)
+        with self._store.claim(*wanted.fit, wait=wait) as mine:
+            if not mine:
+                self._send({"event": "busy", "key": wanted.training.key})
+                return
+            laps = self._train(wanted)
+        self._send({"event": "done", "key": wanted.training.key, "laps": laps})
+
+    def _train(self, wanted: TrainingJob) -> dict[str, float]:
+        """The fit, what is kept along its way, answers and measures; returns the seconds of each."""
         watch = Stopwatch()
         missing = {artefact for artefact in wanted.artefacts() if not self._store.has(*artefact)}
         if missing:  # else another run on this store was faster
+            self._check_versions(wanted.training)
             program = self._compiled(wanted.training.program)
             watch.lap("start")
             # Losses and predictions along the way can only be had by training again.
@@ -74,7 +89,23 @@ class Worker:
             watch.lap("answers")
             self._measure(program, wanted, missing)
             watch.lap("measures")
-        self._send({"event": "done", "key": wanted.training.key, "laps": watch.seconds})
+        return watch.seconds
+
+    def _alive(self) -> None:
+        """A sign of life, for who waits: what takes long has come a step further."""
+        self._send({"event": "alive"})
+
+    @staticmethod
+    def _check_versions(spec: TrainingSpec) -> None:
+        """Raises FerAuditError where this machine has other packages than those that the training is known by."""
+        here = {name: _installed(name) for name in spec.versions}
+        other = [name for name, version in spec.versions.items() if here[name] != version]
+        if other:
+            name = other[0]
+            raise FerAuditError(
+                f"{name} is {here[name]} on {platform.node()}, but {spec.versions[name]} where the run was started; "
+                f"install the same packages on every machine"
+            )
 
     def _fit(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName], watch: Stopwatch) -> None:
         from fer_audit.training.fit import TrainingData, fit
@@ -114,6 +145,7 @@ class Worker:
                 arrays = answer(program, self._dataset(wanted.training.data), query)
                 title = f"answers to {query} of {wanted.training.title}"
                 self._store.write(*artefact, partial(save_arrays, arrays=arrays), title=title, uses=[wanted.fit])
+                self._alive()
 
     def _measure(self, program: Any, wanted: TrainingJob, missing: set[ArtefactName]) -> None:
         if not missing.intersection(wanted.measured()):
@@ -140,6 +172,7 @@ class Worker:
                     self._store.write(*artefact, found.save, title=title, uses=[wanted.fit, *found.uses])
                 except Exception as error:  # noqa: BLE001 - the other measures are taken all the same
                     failed.append(error)
+                self._alive()
         if failed:
             raise failed[0]
 
@@ -207,6 +240,15 @@ class Worker:
         return on_step
 
 
+@functools.cache
+def _installed(package: str) -> str:
+    """The version of a package here."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def _check_same(weights: Weights, stored: Weights, spec: TrainingSpec) -> None:
     """Losses along the way must be those of the weights that are kept; raises StoreError where they are not."""
     if weights.keys() != stored.keys() or any(not np.array_equal(weights[name], stored[name]) for name in weights):
@@ -219,13 +261,14 @@ def _check_same(weights: Weights, stored: Weights, spec: TrainingSpec) -> None:
 def main() -> None:
     """Runs jobs until standard input closes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--store", required=True)
     parser.add_argument("--plugins", type=Path, action="append", default=[])
+    parser.add_argument("--gpu-memory-mb", type=int)
     arguments = parser.parse_args()
     send = _take_standard_output()
     jobs = _read_jobs()
-    worker = Worker(Store(arguments.store), Registry.load(arguments.plugins), send)
-    _prepare_tensorflow()
+    worker = Worker(open_at(arguments.store), Registry.load(arguments.plugins), send)
+    _prepare_tensorflow(arguments.gpu_memory_mb)
     send({"event": "ready"})
     while True:
         _perform(worker, jobs.get(), send)
@@ -235,7 +278,7 @@ def _perform(worker: Worker, job: dict[str, Any], send: Send) -> None:
     worker.building = False
     try:
         if "training" in job:
-            worker.train(job["training"])
+            worker.train(job["training"], wait=job.get("wait", False))
         elif "layer" in job:
             worker.check_layer(job["layer"])
         else:
@@ -270,17 +313,24 @@ def _read_jobs() -> queue.Queue[dict[str, Any]]:
     return jobs
 
 
-def _prepare_tensorflow() -> None:
-    """One thread a worker: many small ops gain little from more, and their sums then always add up in one order.
+def _prepare_tensorflow(gpu_memory_mb: int | None = None) -> None:
+    """One thread a worker, and a share of the graphics cards that this process sees, if it sees any.
 
-    It is also safer: with several threads oneDNN's convolutions write out of bounds, in plain Keras too, where a last
-    batch is shorter than the others (TensorFlow 2.21).
+    Many small ops gain little from more threads, and their sums then always add up in one order. It is also safer: with
+    several threads oneDNN's convolutions write out of bounds, in plain Keras too, where a last batch is shorter than
+    the others (TensorFlow 2.21).
     """
     import cv2
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    for card in tf.config.list_physical_devices("GPU"):
+        if gpu_memory_mb is None:
+            tf.config.experimental.set_memory_growth(card, True)
+        else:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_mb)
+            tf.config.set_logical_device_configuration(card, [limit])
     cv2.setNumThreads(1)
     np.seterr(all="ignore")
 

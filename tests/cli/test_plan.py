@@ -1,4 +1,4 @@
-"""What `fer-audit plan` says of the code that a run would import."""
+"""What `fer-audit plan` says of cells, and of the code that a run would import."""
 
 import pytest
 import yaml
@@ -71,3 +71,28 @@ def test_long_names_are_shown_whole(folder, capsys):
     table = lines[: next(place for place, line in enumerate(lines) if line.startswith("grid "))]
     shown = "".join(line[: head.index("augmentation")].strip() for line in table)
     assert shown.replace(" ", "") == "mini-xception(l2=0.000123456789,norm_momentum=0.987654321)"
+
+
+def test_of_many_cells_the_first_and_the_last_are_shown(folder, capsys):
+    lines = planned(folder, capsys, augmentations=["mixup"], plugins=[], seeds=list(range(51)))
+    place = next(place for place, line in enumerate(lines) if line.startswith("grid "))
+    rows = [line.split()[-4] for line in lines[1 : place - 1] if line.startswith(" ghostface")]
+    assert rows == [str(seed) for seed in (*range(20), *range(46, 51))]
+    assert lines[21].strip() == "... 26 more"
+    assert lines[place - 1] == "51 cells: 1 model x 1 augmentation x 1 label attack x 51 seeds"
+
+
+def test_fifty_cells_are_all_shown(folder, capsys):
+    lines = planned(folder, capsys, augmentations=["mixup"], plugins=[], seeds=list(range(50)))
+    assert sum(line.startswith(" ghostface") for line in lines) == 50
+    assert not any(" more" in line for line in lines)
+
+
+def test_of_many_cells_that_are_left_out_the_first_are_named(folder, capsys):
+    private = [{"name": "dp-sgd", "params": {"epsilon": 8, "batch_size": 20}}, "none"]
+    changes = {"augmentations": ["mixup"], "plugins": [], "defences": private}
+    lines = planned(folder, capsys, **changes, seeds=list(range(22)))
+    left_out = [line for line in lines if line.startswith("left out: ")]
+    assert len(left_out) == 21
+    assert left_out[-1] == "left out: 2 more cells; results.json will name all"
+    assert lines[0].split()[2] == "label"  # no defence is left

@@ -39,6 +39,7 @@ def space(finished):
     return out
 
 
+@pytest.mark.release
 def test_it_answers_like_the_networks_without_fer_audit(finished, space, tmp_path):
     from fer_audit.demo.keras_reader import KerasReader
 

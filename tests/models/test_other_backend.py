@@ -46,6 +46,7 @@ def answers(backend):
     return found
 
 
+@pytest.mark.release
 def test_models_compute_and_train_the_same_on_jax():
     tensorflow, jax = answers("tensorflow"), answers("jax")
     for name in MODELS:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from fer_audit.report import condensed
 from fer_audit.report.live import Live
 from fer_audit.report.numbers import with_interval
 from fer_audit.report.page import render
@@ -598,6 +599,28 @@ def test_long_tables_come_in_pieces(browser, make_results, make_folder):
     seen.page.locator("#cells-table [data-more]").click()
     assert seen.page.locator(ROWS).count() == total
     assert seen.texts("[data-count=cells]") == [f"{total} rows"]
+
+
+def test_a_condensed_page_opens_and_says_what_it_leaves_out(browser, few, make_folder, monkeypatch):
+    monkeypatch.setattr(condensed, "MOST_CELLS", 3)
+    monkeypatch.setattr(condensed, "DETAILED", 2)
+    seen = visit(browser, render(make_folder(few)), f"#cell={quote('a/cell/elsewhere')}")
+    (said,) = seen.texts("[data-cell] .none")
+    assert said.startswith("This page has no details of cell \u201ca/cell/elsewhere\u201d")
+    assert said.endswith("2 cells are in results.csv and results.json alone.")
+    assert seen.page.locator('[data-table="groups"] tbody tr').count() == 4
+    assert seen.page.locator(ROWS).count() == 2
+    for chart in ("groups", "ranges"):
+        seen.page.locator(f"[data-chart={chart}]").scroll_into_view_if_needed()
+        seen.page.wait_for_selector(f"[data-chart={chart}] .main-svg")
+    assert not seen.complaints
+    seen.page.set_viewport_size({"width": 390, "height": 800})
+    seen.page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
+    seen.page.get_by_role("button", name="Sources").click()
+    shown = seen.value(
+        "() => getComputedStyle(document.querySelector('[data-table=groups] tbody td.n'), '::after').content"
+    )
+    assert "number of results.json#/cells/* where model=ghostface" in shown
 
 
 @pytest.mark.parametrize(("kind", "width"), [("few", 360), ("few", 800), ("broken_promise", 390)])

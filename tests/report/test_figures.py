@@ -8,7 +8,9 @@ import pytest
 
 from fer_audit.errors import FerAuditError
 from fer_audit.report import figures
+from fer_audit.report.cell_groups import grouped
 from fer_audit.report.frames import LoadedResults
+from fer_audit.report.group_charts import group_charts
 from fer_audit.report.naming import labels_and_seed, several_seeds
 from fer_audit.report.sections import sections
 
@@ -16,6 +18,10 @@ from fer_audit.report.sections import sections
 def measured(results, chart, key):
     measure, leakage = key.split()
     return {"measure": measure, "leakage": leakage}
+
+
+def of_groups(results, chart, key):
+    return {"measure": key}
 
 
 def of_cell(results, chart, key):
@@ -49,6 +55,8 @@ def of_all(results, chart, key):
 #: Of each kind of chart of the page: its function, and the arguments that make one of its variants.
 FUNCTIONS = {
     "tradeoff": (figures.tradeoff, measured),
+    "groups": (figures.group_tradeoff, of_groups),
+    "ranges": (figures.group_ranges, of_groups),
     "noise": (figures.accuracy_against_noise, of_noise),
     "corrupted-rows": (figures.corrupted_rows, of_cell),
     "corruptions": (figures.corruption_accuracy, of_cell),
@@ -76,7 +84,8 @@ MAKERS = {
 @pytest.fixture(scope="module")
 def charts(seeds, followed):
     """Each chart with the results that it is of."""
-    pages = ((seeds, sections(seeds).charts()), (followed, sections(followed).checkpoints))
+    groups = group_charts(grouped(seeds))
+    pages = ((seeds, [*sections(seeds).charts(), *groups]), (followed, sections(followed).checkpoints))
     return [(results, chart) for results, found in pages for chart in found]
 
 
@@ -129,6 +138,10 @@ def test_unknown_choices_are_answered_with_the_nearest(results):
         figures.attack_roc(results, cell="synthface/ghostface/none/none/seed7")
     with pytest.raises(FerAuditError, match=r"no leakage 'aux': did you mean 'auc'\?"):
         figures.tradeoff(results, leakage="aux")
+    with pytest.raises(FerAuditError, match=r"no measure 'accuracies': did you mean 'accuracy'\?"):
+        figures.group_ranges(results, measure="accuracies")
+    with pytest.raises(FerAuditError, match=r"no measure 'accuracies': did you mean 'accuracy'\?"):
+        figures.group_tradeoff(results, measure="accuracies")
     with pytest.raises(FerAuditError, match=r"no seed '7' .*expected one of: 0"):
         figures.label_transition(results, seed=7)
 

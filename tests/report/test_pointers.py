@@ -22,7 +22,7 @@ from fer_audit.report.hygiene import attributes_table, blind_table, copies_table
 from fer_audit.report.label_errors import label_errors_table
 from fer_audit.report.matched import matched_table
 from fer_audit.report.noise import noise_area_table, noise_table
-from fer_audit.report.pointers import Pointers, escaped
+from fer_audit.report.pointers import Pointers, escaped, holders
 from fer_audit.report.promises import promises_table
 from fer_audit.report.sections import sections
 from fer_audit.report.slices import canaries_table, slices_table
@@ -382,6 +382,18 @@ def test_records_that_are_looked_into_later_have_their_place_too(traced):
     assert pointers.of((attack.slices[2].auc, "low")) == f"{place}/slices/2/auc/low"
     assert pointers.of((attack.targets[3].confusion, "tp")) == f"{place}/targets/3/confusion/tp"
     assert pointers.under(attack) == place
+
+
+def test_of_very_many_cells_only_those_are_looked_into_that_hold_what_is_wanted(traced):
+    auc, corrupted = traced.cells[3].privacy.attacks[1].auc, traced.cells[9].privacy.attacks[0].slices[4].difference
+    wanted = (traced.cells[5], auc, corrupted, traced.dataset.pool)
+    every, some = Pointers(traced), Pointers(traced, None, wanted)
+    for record in (*wanted, traced.cells[5].utility.accuracy, traced.cells[3].utility, traced.costs[0]):
+        assert some.under(record) == every.under(record) != ""
+    assert every.under(traced.cells[4])
+    assert some.under(traced.cells[4]) == ""
+    assert holders(traced.cells, wanted) == {3, 5, 9}
+    assert holders(traced.cells, ()) == set()
 
 
 def test_a_number_of_elsewhere_has_no_place(traced):

@@ -3,7 +3,9 @@
 import plotly.graph_objects as go
 import pytest
 
+from fer_audit.report.cell_groups import grouped
 from fer_audit.report.charts.style import COLOURS, MORE_SYMBOLS, SYMBOLS, colour, symbol
+from fer_audit.report.group_charts import group_charts
 from fer_audit.report.sections import Sections, sections
 
 
@@ -11,6 +13,15 @@ from fer_audit.report.sections import Sections, sections
 def test_every_figure_of_the_page_is_valid(results, followed, section):
     charts = getattr(sections(followed if section == "checkpoints" else results), section)
     assert charts
+    for chart in charts:
+        for variant in chart.variants:
+            drawn = variant.figure.to_plotly_json()
+            assert go.Figure(drawn).to_plotly_json() == drawn
+
+
+def test_every_figure_of_groups_is_valid(results):
+    charts = group_charts(grouped(results))
+    assert [chart.id for chart in charts] == ["groups", "ranges"]
     for chart in charts:
         for variant in chart.variants:
             drawn = variant.figure.to_plotly_json()

@@ -1,6 +1,8 @@
 """A small study on made-up answers; no network is trained."""
 
+import importlib.util
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -109,3 +111,13 @@ class Study:
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
     return Study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def training():
+    """Makes a training that is never made: of a program, with a seed, on some rows."""
+    path = Path(__file__).with_name("example_training.py")
+    spec = importlib.util.spec_from_file_location("example_training", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.training

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fer_audit.runner.engines.local import Failed, Finished, Started, Stepped
+from fer_audit.runner.engines.events import Failed, Finished, Started, Stepped
 from fer_audit.runner.progress import PlainProgress, TerminalProgress, progress_for
 from fer_audit.timespan import duration
 
 
 def load_training():
-    path = Path(__file__).with_name("test_schedule.py")
-    spec = importlib.util.spec_from_file_location("schedule_examples", path)
+    path = Path(__file__).with_name("example_training.py")
+    spec = importlib.util.spec_from_file_location("example_training", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

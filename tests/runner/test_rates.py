@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fer_audit.runner.engines.local import Finished
+from fer_audit.runner.engines.events import Finished
 from fer_audit.runner.rates import Rates
 from fer_audit.store import Store
 from fer_audit.time_left import Rate, seconds_left
 
 
 def example(**changes):
-    path = Path(__file__).with_name("test_schedule.py")
-    spec = importlib.util.spec_from_file_location("schedule_examples", path)
+    path = Path(__file__).with_name("example_training.py")
+    spec = importlib.util.spec_from_file_location("example_training", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -29,7 +29,8 @@ def test_a_training_teaches_and_what_was_found_or_asked_does_not(tmp_path):
     rates.learn(Finished(training, 0, {}))
     rates.learn(Finished(training, 0, {"answers": 0.1}))
     assert rates.known[program] == Rate(100.0, 4.0, overhead_seconds=0.0)
-    rates.save()
+    with rates.kept():
+        pass
     assert Rates(Store(tmp_path)).known == rates.known
 
 

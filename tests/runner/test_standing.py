@@ -19,8 +19,8 @@ STARTED = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def example(number):
-    path = Path(__file__).with_name("test_schedule.py")
-    spec = importlib.util.spec_from_file_location("schedule_examples", path)
+    path = Path(__file__).with_name("example_training.py")
+    spec = importlib.util.spec_from_file_location("example_training", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

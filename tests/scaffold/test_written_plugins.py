@@ -40,6 +40,7 @@ def test_mypy_has_nothing_to_say(written):
     assert run("mypy", "--strict", "--config-file", SETTINGS, *sorted(written.glob("*/*.py"))) == 0
 
 
+@pytest.mark.release
 def test_their_own_tests_pass_with_the_kit(written):
     """Warnings are errors, as in our own tests; `parametrize_checks` in each file runs the kit."""
     tests = sorted(written.glob("long/test_*.py"))

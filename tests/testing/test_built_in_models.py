@@ -16,7 +16,13 @@ WHOLE = ("mini-xception", "ghostface", "resnet-18")
 LONG = ("a_training_step_is_taken", "same_seed_same_result")
 
 
-@pytest.mark.parametrize("name", REGISTRY.names("model"))
+#: Large networks, of whose kinds smaller ones stand for them day by day.
+LARGE = ("efficientface", "efficientnet-b0", "ghostface-origin", "resnet-18")
+
+NAMES = [pytest.param(name, marks=[pytest.mark.release] * (name in LARGE)) for name in REGISTRY.names("model")]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_built_in_model_conforms(name: str) -> None:
     # A process imports TensorFlow each time; that of one network shows that registry and worker agree on all of them.
     skip = (*(() if name in WHOLE else LONG), *(() if name == "mini-xception" else ("rebuilt_in_a_fresh_process",)))

@@ -27,6 +27,7 @@ class Row:
     params: dict[str, Any] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
     skip: tuple[str, ...] = ()
+    release: bool = False  #: takes minutes, and is no test of every day
 
     def __str__(self) -> str:
         given = ",".join(f"{key}={value}" for key, value in self.params.items())
@@ -83,6 +84,7 @@ TABLE = [
         {"classifier": "random-forest"},
         expected={"confident_answers_are_told_apart": "few splits of a tree lie where certain models answer"},
         skip=("chance_where_nothing_leaks", "counts_of_references_are_unused", "rebuilt_in_a_fresh_process"),
+        release=True,
     ),
     Row("label-attack", "symmetric"),
     Row("label-attack", "pair-flip"),
@@ -104,7 +106,9 @@ def test_every_built_in_plugin_is_in_the_table() -> None:
     assert {(row.kind, row.name) for row in TABLE} == known
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=str(row), marks=[pytest.mark.release] * row.release) for row in TABLE]
+)
 def test_a_built_in_plugin_conforms(row: Row, request: pytest.FixtureRequest, tmp_path_factory: Any) -> None:
     params, folder = row.params, tmp_path_factory.mktemp("files")
     if row.kind == "dataset" and row.name != "synthface":

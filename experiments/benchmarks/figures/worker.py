@@ -7,7 +7,7 @@ from typing import Any
 from ours.engine import grid, planned
 from settings import BATCH
 
-from fer_audit.runner.engines.local import SETTINGS as WORKER_ENVIRONMENT
+from fer_audit.runner.engines.worker_process import SETTINGS as WORKER_ENVIRONMENT
 
 __all__ = ["WORKER_ENVIRONMENT", "spec_of"]
 

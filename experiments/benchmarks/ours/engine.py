@@ -16,7 +16,8 @@ from settings import BATCH, LEARNING_RATE, TEST_ROWS, WEIGHT_DECAY
 
 from fer_audit.grid import read_grid
 from fer_audit.plan import Plan, make_plan
-from fer_audit.runner.engines.local import Event, Failed, Finished, LocalEngine, Stepped
+from fer_audit.runner.engines.events import Event, Failed, Finished, Stepped
+from fer_audit.runner.engines.local import LocalEngine
 from fer_audit.specs import Training
 from fer_audit.store import Store
 

@@ -39,6 +39,8 @@ _JOURNAL, _SETTINGS, _MANIFEST, _FACES, _MISSING = (
 )
 _IMAGES, _LOCK = "images", ".lock"
 _OURS = (_JOURNAL, _SETTINGS, _MANIFEST, _FACES, _MISSING, _IMAGES)
+#: What every line of the journal has.
+_KINDS = {"target": str, "source": str, "sha256": str, "error": str, "faces": int, "whole": bool}
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 _PACKAGES = ("opencv-python", "mtcnn", "retina-face", "onnxruntime", "pillow")
 
@@ -160,7 +162,7 @@ def _open(out: Path, settings: Settings, overwrite: bool) -> dict[str, Record]:
 
 
 def _noted(journal: Path, settings: Settings) -> dict[str, Record]:
-    lines = journal.read_text(encoding="utf-8").splitlines()
+    lines = journal.read_text(encoding="utf-8", errors="replace").splitlines()
     head = _parsed(lines[0]) if lines else None
     if head != asdict(settings):
         wanted = asdict(settings)
@@ -169,11 +171,11 @@ def _noted(journal: Path, settings: Settings) -> dict[str, Record]:
             f"{journal.parent} was prepared with other settings ({', '.join(other)}): choose another folder, or start "
             f"anew with --overwrite"
         )
-    if not journal.read_text(encoding="utf-8").endswith("\n"):
+    if not journal.read_bytes().endswith(b"\n"):
         # The run was killed while it wrote: what comes next must not be glued to that line.
         with journal.open("a", encoding="utf-8") as file:
             file.write("\n")
-    records = [record for record in map(_parsed, lines[1:]) if record is not None]
+    records = [record for record in map(_parsed, lines[1:]) if record is not None and _is_record(record)]
     return {record["target"]: record for record in records}
 
 
@@ -183,6 +185,11 @@ def _parsed(line: str) -> Record | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_record(value: Record) -> bool:
+    """Whether a line of the journal is whole; what it told of is done again where it is not."""
+    return all(isinstance(value.get(name), kind) for name, kind in _KINDS.items())
 
 
 def _still_good(record: Record, source: Path, out: Path, on_missing: OnMissing) -> bool:

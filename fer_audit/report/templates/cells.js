@@ -1,7 +1,7 @@
 /* One cell: everything that the page's tables say of it, where each number stands, and how to make it again. */
 ferAudit.parts.push((data) => {
   "use strict";
-  const { tables, cells, reproduction } = data;
+  const { tables, cells, reproduction, unshown } = data;
   const { all, make, get, set, listen, rowOf, inside } = ferAudit;
   const section = document.getElementById("cell");
   const body = section.querySelector("[data-cell]");
@@ -33,7 +33,9 @@ ferAudit.parts.push((data) => {
     section.hidden = !get("cell");
     if (section.hidden) return;
     if (place < 0) {
-      body.replaceChildren(make("p", { className: "none" }, `This run has no cell \u201c${get("cell")}\u201d; choose one of those that it has.`));
+      const elsewhere = unshown ? "This page has no details of" : "This run has no";
+      const others = unshown ? ` ${unshown.toLocaleString("en")} cells are in results.csv and results.json alone.` : "";
+      body.replaceChildren(make("p", { className: "none" }, `${elsewhere} cell \u201c${get("cell")}\u201d; choose one of those that it has.${others}`));
       return;
     }
     const cell = cells[place];

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -11,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from fer_audit.data.csv_lines import csv_lines, told
 from fer_audit.errors import DataError, FerAuditError, did_you_mean
 from fer_audit.grid import GridFile
 from fer_audit.plan import make_plan
 from fer_audit.registry import Registry
-from fer_audit.runner.engines.local import Finished, LocalEngine
+from fer_audit.runner.engines.choice import local_engine
+from fer_audit.runner.engines.events import Finished
 from fer_audit.runner.model_audit.subjects import Audited, Logits, answers, opened_at, opened_like
 from fer_audit.runner.privacy import read_answers
 from fer_audit.runner.run import train_missing
@@ -52,7 +53,7 @@ def trained_references(file: GridFile, store: Store, *, workers: int, console: C
     (cell,) = plan.cells
     failures: dict[str, str] = {}
     finished: list[Finished] = []
-    with LocalEngine(store, file.plugin_folders, workers) as engine:
+    with local_engine(store, file.plugin_folders, file.grid.resources, workers) as engine:
         train_missing(plan, store, engine, console, failures, finished)
     if failures:
         first = next(iter(failures.values())).strip().splitlines()[-1]
@@ -131,12 +132,11 @@ def read_table(
     """
     expected = "expected the header image,MODEL FILE,... and a line of 0 and 1 for each member and non-member"
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [[value.strip() for value in line] for line in csv.reader(file, strict=True) if line]
+        lines = [[value.strip() for value in line] for _, line in csv_lines(path)]
     except FileNotFoundError:
         raise DataError(f"no {path.name} in the folder of references {path.parent}: {expected}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"can't read {path}: {error}; {expected}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"can't read {path}: {told(error)}; {expected}") from None
     head = lines[0] if lines else []
     if len(head) < 2 or head[0] != "image" or len(set(head)) < len(head):
         raise DataError(f"{path}: {expected}, received {head}")

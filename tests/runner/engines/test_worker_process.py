@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fer_audit.runner.engines.local import worker_environment
+from fer_audit.runner.engines.worker_process import worker_environment
 
 
 def test_nothing_that_steers_computing_is_inherited(tmp_path):
