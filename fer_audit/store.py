@@ -114,22 +114,26 @@ class Store:
         keys: dict[str, set[str]] = {}
         for kind, key in names:
             keys.setdefault(kind, set()).add(key)
-        # One look into the folder rules out all that is absent.
-        present = [(kind, key) for kind, wanted in keys.items() for key in wanted & self._present(kind)]
+        present: list[ArtefactName] = []
+        for kind, wanted in keys.items():
+            # One look into the folder rules out all that is absent; the rest is read in the order of the disk.
+            found = self._present(kind)
+            present += [(kind, key) for key in sorted(wanted & found.keys(), key=found.__getitem__)]
         if self._remote is None:
             return {name for name in present if self.has(*name)}
         with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
             whole = list(pool.map(lambda name: self.has(*name), present))
         return {name for name, good in zip(present, whole, strict=True) if good}
 
-    def _present(self, kind: str) -> set[str]:
-        """Keys of what may be there, here or at the remote."""
-        found: set[str] = set()
+    def _present(self, kind: str) -> dict[str, int]:
+        """Keys of what may be there, here or at the remote, with where they begin on the disk."""
+        found: dict[str, int] = {}
         if self._remote is not None:
             self._sent[kind] = self._remote.keys(kind)
-            found |= self._sent[kind]
+            found = dict.fromkeys(self._sent[kind], 0)
         try:
-            return found.union(path.name for path in (self.root / kind).iterdir())
+            with os.scandir(self.root / kind) as entries:
+                return found | {entry.name: entry.inode() for entry in entries}
         except FileNotFoundError:
             self._check_root()
             return found

@@ -296,9 +296,6 @@ COMMANDS = {
 }
 
 
-#: The empty folder that `audit` puts its grid into.
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("make", PLACES, ids=lambda make: make.__name__.strip("_"))
 def test_what_is_no_file_of_a_grid_is_refused(make, command, place, refused):

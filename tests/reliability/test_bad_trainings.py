@@ -159,8 +159,9 @@ def bad(*ways):
 
 @pytest.fixture
 def alone(grid):
-    """The grid with one training a cell."""
-    return grid | {"seeds": [0], "attacks": {"labels": ["none"], "membership": []}, "plugins": ["plugins"]}
+    """The grid with one training a cell; what should fail at once and hangs does not take half an hour."""
+    attacks, resources = {"labels": ["none"], "membership": []}, {"timeout_minutes": 2}
+    return grid | {"seeds": [0], "attacks": attacks, "resources": resources, "plugins": ["plugins"]}
 
 
 @pytest.fixture

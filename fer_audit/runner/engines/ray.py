@@ -51,8 +51,13 @@ class _Running:
 
     number: int
     generator: Any
-    left: list[Training]  #: that this batch has to do, in order
+    left: dict[str, Training]  #: by key, what this batch has to do, in order
     all: Mapping[str, Training]  #: by key, also those that another batch took over
+    provided: bool  #: whether it came with what it needs
+
+    def under_way(self) -> Training | None:
+        """What it takes out to be done now."""
+        return self.left.pop(next(iter(self.left))) if self.left else None
 
 
 @dataclass
@@ -250,6 +255,7 @@ class _Run:
         self._running = list[_Running]()
         self._ended = set[str]()
         self._unstarted = 0  #: workers in a row that died before they took up anything
+        self._had_room = time.monotonic()  #: when the cluster last had a node for us
 
     def cancel(self) -> None:
         """Ends what is under way."""
@@ -269,25 +275,36 @@ class _Run:
 
     def _deal(self) -> None:
         """Gives all places of the cluster something to do; never more, so that few tasks are in flight."""
-        since = time.monotonic()
-        while not (slots := self._engine._slots()) and not self._running:
-            if time.monotonic() - since > _PATIENCE:
-                raise ClusterError(f"for {_PATIENCE:.0f} s {self._engine._refusal()}; what was finished is kept")
-            time.sleep(_LOOK_EVERY)
+        slots = self._room()
         while len(self._running) < slots:
-            busy = [running.left[0].spec.program.key for running in self._running if running.left]
+            busy = [next(iter(running.left.values())).spec.program.key for running in self._running if running.left]
             taken, waits = self._batches.next(slots, slots - len(self._running), busy) or (self._relief(), False)
             if not taken:
                 return
             number = next(n for n in range(slots) if all(running.number != n for running in self._running))
+            provided = self._engine._apart
             generator = self._engine._submit(taken, waits=waits)
-            self._running.append(_Running(number, generator, taken, {one.key: one for one in taken}))
+            by_key = {one.key: one for one in taken}
+            self._running.append(_Running(number, generator, by_key, dict(by_key), provided))
+
+    def _room(self) -> int:
+        """How many batches there is room for; raises ClusterError where there has been none for too long."""
+        while True:
+            slots = self._engine._slots()
+            if slots:
+                self._had_room = time.monotonic()
+            elif time.monotonic() - self._had_room > _PATIENCE:
+                raise ClusterError(f"for {_PATIENCE:.0f} s {self._engine._refusal()}; what was finished is kept")
+            if slots or self._running:
+                return slots
+            time.sleep(_LOOK_EVERY)
 
     def _relief(self) -> list[Training]:
         """Trainings that were taken from the batch which would end last."""
-        moved = self._batches.relief([running.left for running in self._running])
-        for running in self._running:
-            running.left = [training for training in running.left if training not in moved]
+        moved = self._batches.relief([list(running.left.values()) for running in self._running])
+        for training in moved:
+            for running in self._running:
+                running.left.pop(training.key, None)
         return moved
 
     def _listen(self) -> Iterator[Event]:
@@ -312,7 +329,7 @@ class _Run:
     def _put_back(self, running: _Running) -> None:
         """Has what a batch that ended has not done be done by others."""
         self._running.remove(running)
-        self._batches.again(running.left)
+        self._batches.again(list(running.left.values()))
         self._engine._looked = -_LOOK_EVERY
 
     def _raised(self, running: _Running, error: Any) -> Iterator[Event]:
@@ -320,8 +337,7 @@ class _Run:
         cause = getattr(error, "cause", None)
         if isinstance(cause, OtherVersionError | StoreError):
             raise cause
-        if running.left:
-            training = running.left.pop(0)
+        if (training := running.under_way()) is not None:
             self._ended.add(training.key)
             yield Failed(training, running.number, str(error))
         self._put_back(running)
@@ -329,6 +345,8 @@ class _Run:
     def _heard(self, running: _Running, message: _Message) -> Iterator[Event]:
         kind = message["event"]
         if kind == "unreachable":
+            if running.provided:
+                raise StoreError(f"the store {self._engine.store.address} lacks the images of the grid; run it again")
             self._engine._apart = True
             return
         training = running.all[message["key"]]
@@ -337,12 +355,12 @@ class _Run:
         if kind == "done":
             for parcel in message.get("parcels", ()):
                 unpack(self._engine.store, parcel)
-        elif training not in running.left:
+        elif training.key not in running.left:
             return  # another batch has it now
         if kind == "started":
             yield Started(training, running.number)
         elif kind == "busy":
-            running.left.remove(training)
+            del running.left[training.key]
             self._batches.later(training)
         elif kind == "lost":
             self._count_starts(message)
@@ -367,20 +385,20 @@ class _Run:
         """Notes that a training has ended, whoever has it."""
         self._ended.add(training.key)
         for running in self._running:
-            running.left = [other for other in running.left if other is not training]
+            running.left.pop(training.key, None)
 
     def _drop(self, running: _Running, failed: Failed) -> Iterator[Event]:
         """What can't be built once can't be built for the other trainings either."""
-        others, running.left = running.left, []
-        for other in [*others, *self._batches.drop(failed.training.spec.program.key)]:
+        others, running.left = running.left, {}
+        for other in [*others.values(), *self._batches.drop(failed.training.spec.program.key)]:
             self._ended.add(other.key)
             yield Failed(other, running.number, failed.error)
 
     def _lost(self, running: _Running, reason: str) -> Iterator[Event]:
         """The training under way is tried again, a few times."""
-        if not running.left:
+        training = running.under_way()
+        if training is None:
             return
-        training = running.left.pop(0)
         event = self._attempts.lost(training, running.number, reason)
         if isinstance(event, Lost):
             self._batches.again([training])

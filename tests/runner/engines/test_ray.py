@@ -8,9 +8,10 @@ import pytest
 
 from fer_audit.errors import FerAuditError, GridError
 from fer_audit.grid import Resources
+from fer_audit.runner.engines import ray as module
 from fer_audit.runner.engines.events import Failed, Finished, Lost, Stepped
 from fer_audit.runner.engines.node import Batch, StoreAccess
-from fer_audit.runner.engines.ray import RayEngine, places
+from fer_audit.runner.engines.ray import ClusterError, RayEngine, places
 from fer_audit.time_left import Rate
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'fer-audit[ray]')")
@@ -191,3 +192,13 @@ def test_a_node_that_is_removed_costs_what_was_under_way_there(run, cluster, scr
     assert of(events, Finished) == list(range(12))
     assert len(of(events, Lost)) == 1
     assert sum(attempts().values()) <= 12 + 2  # that under way, and what was done but not yet told
+
+
+def test_a_cluster_that_gets_no_node_ends_the_run(monkeypatch, training):
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.01)
+    engine = SimpleNamespace(
+        _ray=None, _slots=lambda: 0, _refusal=lambda: "no node", _seconds=lambda _: 1.0, _start_seconds=lambda _: 1.0
+    )
+    with pytest.raises(ClusterError, match="no node; what was finished is kept"):
+        list(module._Run(engine, [training()]).events())
