@@ -7,17 +7,19 @@ writes. The grid holds names and parameters, never import paths; a worker rebuil
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import traceback
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fer_audit.errors import PluginError, did_you_mean
+from fer_audit.errors import FerAuditError, PluginError, did_you_mean
 from fer_audit.sources import source_digest
 
 #: Each kind of plug-in and the package that holds the built-in ones.
@@ -99,7 +101,27 @@ class Plugin(ABC):
         }
 
 
-def raised_in(plugin: Plugin, error: Exception) -> str:
+@contextlib.contextmanager
+def guest(plugin: Plugin, refused: type[FerAuditError] = PluginError, advice: str = "") -> Iterator[None]:
+    """Runs code of `plugin` in this process: whatever it raises, `SystemExit` included, is raised as `refused`.
+
+    Ctrl-C stays what it is, and so does the working directory, by which relative places are found.
+    """
+    here = None
+    with contextlib.suppress(OSError):  # one that is gone can't be come back to
+        here = os.getcwd()  # noqa: PTH109 - as it is to be told to the system
+    try:
+        yield
+    except (FerAuditError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise refused(raised_in(plugin, error) + advice) from error
+    finally:
+        if here is not None:
+            os.chdir(here)
+
+
+def raised_in(plugin: Plugin, error: BaseException) -> str:
     """One sentence about an exception that the code of `plugin` raised: which plug-in, where, and what."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     told = f"{type(error).__name__}: {error}"

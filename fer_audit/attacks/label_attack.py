@@ -11,8 +11,8 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.errors import FerAuditError, PluginError, did_you_mean
-from fer_audit.plugins import Plugin, raised_in
+from fer_audit.errors import PluginError, did_you_mean
+from fer_audit.plugins import Plugin, guest
 
 Labels = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -81,12 +81,8 @@ class LabelAttack(Plugin):
             subjects=_read_only(context.subjects),
             test_labels=_read_only(context.test_labels),
         )
-        try:
+        with guest(self):
             given = self.corrupt(labels.copy(), context)
-        except FerAuditError:
-            raise
-        except Exception as error:
-            raise PluginError(raised_in(self, error)) from error
         classes = len(context.classes)
         self._check(given, labels, classes)
         corrupted = given != labels

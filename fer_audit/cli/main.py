@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from fer_audit.errors import FerAuditError, did_you_mean
 
+    if arguments is None:
+        _prepare_letters()
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given and not given[0].startswith("-") else None
     try:
@@ -70,6 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = _sentence(f"{error.strerror or error}:{place}; everything that was finished is kept")
         print(f"fer-audit: {said}", file=sys.stderr)
         return FerAuditError.exit_code
+
+
+def _prepare_letters() -> None:
+    """Starts anew in Python's UTF-8 mode (PEP 540) where the locale can't name all files; nothing was done yet.
+
+    A terminal that can't show a letter shows its number.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})  # noqa: S606
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _sentence(text: str) -> str:

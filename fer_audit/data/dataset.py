@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_audit.data.copies import find_copies, linked
-from fer_audit.errors import DataError, FerAuditError
-from fer_audit.plugins import Plugin, content_key, raised_in
+from fer_audit.errors import DataError
+from fer_audit.plugins import Plugin, content_key, guest
 
 #: Canonical order of the expressions; every loader maps its own codes to these names.
 EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
@@ -128,12 +128,8 @@ class Dataset(Plugin):
     @final
     def load(self, size: int, base: Path) -> FaceData:
         """The dataset at `size` x `size` pixels, relative paths taken from `base`; raises DataError."""
-        try:
+        with guest(self, DataError):
             data = self.read(size, base)
-        except FerAuditError:
-            raise
-        except Exception as error:
-            raise DataError(raised_in(self, error)) from error
         self._check(data, size)
         return data if data.drawn else _with_copies(data)
 

@@ -49,6 +49,7 @@ class AttemptLog:
         elif isinstance(event, Failed):
             line["reason"] = event.error
         elif isinstance(event, Finished):
+            line["trained"] = event.trained
             line["seconds"] = round(event.seconds + event.start_seconds, 3)
         with contextlib.suppress(OSError):
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -16,9 +16,8 @@ from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.attacks.records import Records
 from fer_audit.attacks.signals import Signals
 from fer_audit.data.dataset import FaceData
-from fer_audit.errors import FerAuditError, PluginError
 from fer_audit.metrics.accuracy import mean_accuracy
-from fer_audit.plugins import content_key, raised_in
+from fer_audit.plugins import content_key, guest
 from fer_audit.results import SCHEMA_VERSION as RESULTS_SCHEMA
 from fer_audit.results import AttackResult, Privacy
 from fer_audit.runner.exposed import most_exposed
@@ -169,12 +168,8 @@ def _attack_once(
     if store.has(*name):
         text = (store.path(*name) / "result.json").read_text(encoding="utf-8")
         return Audited(AttackResult.model_validate_json(text), read_records(store, name))
-    try:
+    with guest(attack, advice=f"; try `fer-audit check attack {attack.address()}`"):
         found = audited(signals, [attack], slices=slices, delta=delta, seed=seed)[0]
-    except FerAuditError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{raised_in(attack, error)}; try `fer-audit check attack {attack.address()}`") from error
     uses = _seen(attack, signals.labels, jobs)
     store.write(*name, lambda folder: _write(folder, found), title=repr(attack), uses=uses)
     return found

@@ -23,7 +23,7 @@ from fer_audit.attacks.signals import Signals
 from fer_audit.data.csv_lines import csv_lines
 from fer_audit.errors import FerAuditError, SignalsError
 from fer_audit.metrics.accuracy import mean_accuracy
-from fer_audit.plugins import raised_in
+from fer_audit.plugins import guest
 from fer_audit.results import (
     AuditedFile,
     Cell,
@@ -101,19 +101,18 @@ class SignalsAudit:
     def run(self, attack: MembershipAttack) -> Audited:
         """One attack; raises AttackError, whatever its code raises."""
         try:
-            found = audited(
-                self.signals,
-                [attack],
-                targets=self.targets,
-                slices=self.families,
-                seed=self.seed,
-                confidence=self.confidence,
-                calibration=self.calibration,
-            )[0]
+            with guest(attack, AttackError):
+                found = audited(
+                    self.signals,
+                    [attack],
+                    targets=self.targets,
+                    slices=self.families,
+                    seed=self.seed,
+                    confidence=self.confidence,
+                    calibration=self.calibration,
+                )[0]
         except FerAuditError as error:
             raise AttackError(str(error)) from error
-        except Exception as error:
-            raise AttackError(raised_in(attack, error)) from error
         if self.calibration is None:
             return found
         scored = np.flatnonzero(~self.calibration)

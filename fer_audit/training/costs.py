@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_audit.errors import FerAuditError, PluginError
 from fer_audit.metrics.activations import activation_bytes
 from fer_audit.metrics.compute import LayerCost, Speed, count, fvcore, layers, measure_speed
 from fer_audit.metrics.published import PUBLISHED, PUBLISHED_CLASSES, PUBLISHED_SIZE, Published
 from fer_audit.models.model import Model
-from fer_audit.plugins import raised_in
+from fer_audit.plugins import guest
 from fer_audit.specs import ProgramSpec, cost_key
 from fer_audit.store import Store
 
@@ -102,12 +101,8 @@ def measure_cost(model: Model, label: str, size: int, classes: int, *, speed: bo
 
 
 def _created(model: Model, shape: tuple[int, int, int], classes: int) -> Any:
-    try:
+    with guest(model):
         return model.create(shape, classes)
-    except FerAuditError:
-        raise
-    except Exception as error:
-        raise PluginError(raised_in(model, error)) from error
 
 
 def network_cost(network: Any, input_shape: tuple[int, int, int]) -> NetworkCost:

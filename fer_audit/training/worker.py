@@ -38,6 +38,7 @@ from fer_audit.remote_store import open_at
 from fer_audit.sources import source_digest
 from fer_audit.specs import PluginIdentity, ProgramSpec, TrainingJob, TrainingSpec
 from fer_audit.store import ArtefactName, Store
+from fer_audit.store_address import store_address
 from fer_audit.training.stopwatch import Stopwatch
 from fer_audit.training.weights import Weights, read_weights
 
@@ -267,7 +268,10 @@ def main() -> None:
     arguments = parser.parse_args()
     send = _take_standard_output()
     jobs = _read_jobs()
-    worker = Worker(open_at(arguments.store), Registry.load(arguments.plugins), send)
+    # A plug-in may change the working directory, by which a store may be named.
+    place = store_address(arguments.store)
+    store = open_at(place.absolute() if isinstance(place, Path) else place)
+    worker = Worker(store, Registry.load(arguments.plugins), send)
     _prepare_tensorflow(arguments.gpu_memory_mb)
     send({"event": "ready"})
     while True:
@@ -302,12 +306,19 @@ def _take_standard_output() -> Send:
 
 
 def _read_jobs() -> queue.Queue[dict[str, Any]]:
+    """Keeps standard input for jobs; a plug-in that asks for input finds its end, and does not wait for ever."""
     jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+    lines: TextIO = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
 
     def read() -> None:
-        for line in sys.stdin:
-            jobs.put(json.loads(line))
-        os._exit(0)
+        try:
+            for line in lines:
+                jobs.put(json.loads(line))
+        finally:
+            os._exit(0)
 
     threading.Thread(target=read, name="jobs", daemon=True).start()
     return jobs

@@ -16,6 +16,7 @@ from fer_audit.registry import Registry
 from fer_audit.robustness.adversarial import AdversarialError
 from fer_audit.robustness.corruptions import corrupt
 from fer_audit.runner.collect import collect
+from fer_audit.runner.engines.local import LocalEngine
 from fer_audit.runner.galleries import write_galleries
 from fer_audit.runner.run import run_plan
 from fer_audit.store import Store
@@ -327,8 +328,9 @@ ALONE = {"models": ["small"], "augmentations": ["none"], "attacks": {"labels": [
 
 def test_a_layer_that_the_grid_names_must_be_there_before_anything_is_trained(tmp_path):
     study = Study(tmp_path, **ALONE, measures={"explanations": {"layer": "sen"}}, train=False)
-    with pytest.raises(GridError, match=r"measures.explanations.layer: .*did you mean 'seen'"):
-        run_plan(study.plan, study.store, tmp_path, workers=2, console=Console(quiet=True), command="")
+    engine, quiet = LocalEngine(study.store, study.plan.file.plugin_folders, 2), Console(quiet=True)
+    with engine, pytest.raises(GridError, match=r"measures.explanations.layer: .*did you mean 'seen'"):
+        run_plan(study.plan, study.store, tmp_path, engine=engine, console=quiet, command="")
     assert not (tmp_path / "store" / "trainings").exists()
 
 

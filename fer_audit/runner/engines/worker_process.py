@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ from typing import IO, Any
 #: What every worker is, but for tests and benchmarks of what is around it.
 WORKER = "fer_audit.training.worker"
 
-#: Characters of a worker's log that go with a failure.
+#: Bytes of a worker's log that go with a failure.
 _LOG_TAIL = 2000
 
 #: Hears of each message, and of the end of the process as None.
@@ -35,9 +37,9 @@ class WorkerCommand:
 
     def arguments(self) -> list[str]:
         """The command line."""
-        words = [sys.executable, "-m", self.module, "--store", self.store]
-        for folder in self.plugin_folders:
-            words += ["--plugins", str(folder)]
+        # With `=`, as both may begin with a dash.
+        words = [sys.executable, "-m", self.module, f"--store={self.store}"]
+        words += [f"--plugins={folder}" for folder in self.plugin_folders]
         if self.gpu_memory_mb is not None:
             words += ["--gpu-memory-mb", str(self.gpu_memory_mb)]
         return words
@@ -53,6 +55,7 @@ class WorkerProcess:
     listener: Listener
     ready: bool = False
     last_heard: float = field(default_factory=time.monotonic)
+    _job_at: int = field(default=0, init=False)  #: byte of the log at which its last job began
 
     def __post_init__(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +71,8 @@ class WorkerProcess:
                 start_new_session=True,  # Ctrl-C reaches the driver alone, which then ends its workers
             )
         threading.Thread(target=self._listen, daemon=True).start()
+        self._burial = threading.Thread(target=self._end_children, daemon=True)
+        self._burial.start()
 
     @property
     def silent_seconds(self) -> float:
@@ -78,27 +83,45 @@ class WorkerProcess:
         """Hands it a job; one that just died is heard of by its listener."""
         self.last_heard = time.monotonic()
         with contextlib.suppress(OSError):
+            self._job_at = self.log.stat().st_size
+        with contextlib.suppress(OSError):
             pipe = _pipe(self._process.stdin)
             pipe.write(json.dumps(job) + "\n")
             pipe.flush()
 
     def end(self) -> None:
         """Ends the process; its other pipe is closed by who listens to it."""
-        self._process.kill()
-        self._process.wait()
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._gone()
         with contextlib.suppress(OSError):  # what was written to it last can't be delivered any more
             _pipe(self._process.stdin).close()
 
     def last_words(self) -> str:
         """The end of the log of a process that is gone, and how it ended."""
-        return f"{self.log_tail()}\nits worker died with status {self._process.wait()}"
+        return f"{self.log_tail()}\nits worker died with status {self._gone()}"
 
     def log_tail(self) -> str:
-        """The end of its log."""
+        """The end of its log, as far as that is of its last job."""
         try:
-            return self.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
+            with self.log.open("rb") as log:
+                log.seek(max(self._job_at, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+                return log.read().decode(errors="replace").strip()
         except OSError:
             return ""
+
+    def _gone(self) -> int:
+        """Waits for the end of the process, and of what it started; returns its status."""
+        self._burial.join()
+        return self._process.wait()
+
+    def _end_children(self) -> None:
+        """Ends what plug-ins have started, once their worker is gone: a fork of it would keep its pipe open.
+
+        The status is left to be taken, so that no other process has the worker's number meanwhile.
+        """
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        os.killpg(self._process.pid, signal.SIGKILL)
 
     def _listen(self) -> None:
         pipe = _pipe(self._process.stdout)
@@ -141,6 +164,7 @@ SETTINGS = {
     "TF_ENABLE_ONEDNN_OPTS": "1",
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
+    "PYTHONUTF8": "1",
 }
 
 

@@ -13,9 +13,9 @@ from fer_audit.attacks.audit import audited as attack_all
 from fer_audit.attacks.membership_attack import MembershipAttack
 from fer_audit.attacks.signals import Signals
 from fer_audit.data.splits import split_by_subject
-from fer_audit.errors import DataError, FerAuditError, PluginError
+from fer_audit.errors import DataError
 from fer_audit.metrics.accuracy import mean_accuracy
-from fer_audit.plugins import raised_in
+from fer_audit.plugins import guest
 from fer_audit.results import Privacy
 from fer_audit.runner.exposed import most_exposed
 from fer_audit.runner.model_audit.asked import Asked
@@ -72,12 +72,8 @@ def attacked(
     scored = np.arange(signals.rows) if calibration is None else np.flatnonzero(~calibration)
     found = []
     for attack in attacks:
-        try:
+        with guest(attack, advice=f"; try `fer-audit check attack {attack.address()}`"):
             one = attack_all(signals, [attack], targets=[0], slices=slices, seed=seed, calibration=calibration)[0]
-        except FerAuditError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{raised_in(attack, error)}; try `fer-audit check attack {attack.address()}`") from error
         found.append(replace(one, records=replace(one.records, first=scored[one.records.first])))
     return found
 
