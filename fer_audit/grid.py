@@ -199,6 +199,10 @@ class Privacy(Section):
         return self
 
 
+#: Ray cuts a processor or a graphics card into so many parts.
+_SHARES = 10_000
+
+
 class Resources(Section):
     """What the run may use; nothing here changes a result."""
 
@@ -221,6 +225,15 @@ class Resources(Section):
     def _positive(self) -> Resources:
         if self.workers != "auto" and self.workers < 1:
             raise ValueError("workers must be 'auto' or at least 1")
+        return self
+
+    @model_validator(mode="after")
+    def _dealt_out_by_ray(self) -> Resources:
+        for name, value in (("cpus", self.cpus), ("gpus", self.gpus)):
+            if abs(value * _SHARES - round(value * _SHARES)) > 1e-6:
+                raise ValueError(f"{name} come in steps of {1 / _SHARES}. Received: {value}")
+            if value > 1 and value != round(value):
+                raise ValueError(f"{name} above 1 must be a whole number. Received: {value}")
         return self
 
 

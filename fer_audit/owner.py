@@ -28,9 +28,14 @@ def draft_name() -> str:
     return f"{os.getpid()}-{_this_host()}-{uuid.uuid4().hex}"
 
 
-def owner_lives(path: Path) -> bool:
-    """Whether whoever owns a draft or a log, by its name, still lives or, on another host, may do so."""
-    owner = _owner(path.name)
+def log_name(rest: str) -> str:
+    """The name of a log of this process: `<process>-<host>-<rest>`, such as `7-node1-worker-0.log`."""
+    return f"{os.getpid()}-{_this_host()}-{rest}"
+
+
+def owner_lives(path: Path, name: str | None = None) -> bool:
+    """Whether whoever owns a draft or a log, by its `name`, still lives or, on another host, may do so."""
+    owner = _owner(path.name if name is None else name)
     if owner is None:
         return False
     if owner.host not in (None, _this_host()):

@@ -73,6 +73,7 @@ class Store:
         self._folder = str(root)
         self._remote = remote
         self._sent: dict[str, set[str]] = {}  #: by kind, the keys that the remote is known to have
+        self._damaged_there: set[ArtefactName] = set()  #: that this process found so, and nobody has made again
         with explained(root):
             try:
                 self._temporary.mkdir(parents=True, exist_ok=True)
@@ -86,6 +87,11 @@ class Store:
     def address(self) -> str:
         """What `open_at` opens the same store by."""
         return self._remote.address if self._remote else str(self.root)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this machine has but a copy of what it used."""
+        return self._remote is not None
 
     @property
     def _temporary(self) -> Path:
@@ -283,6 +289,7 @@ class Store:
         if self._remote is not None:
             self._remote.forget(kind, key)
             self._sent.get(kind, set()).discard(key)
+            (self.root / UNSENT / kind / key).unlink(missing_ok=True)
         draft = self._draft()
         with explained(self.root, f"remove {kind}/{key[:12]} from"), contextlib.suppress(FileNotFoundError):
             self.path(kind, key).rename(draft)
@@ -353,11 +360,12 @@ class Store:
             folder.mkdir(exist_ok=True)
             (folder / f"{key}.txt").write_text(report, encoding="utf-8")
         if self._remote is not None:
-            self._remote.note(f"{FAILURES}/{key}.txt", folder / f"{key}.txt")
+            with contextlib.suppress(StoreError):  # only a comfort: the next run tries again without it
+                self._remote.note(f"{FAILURES}/{key}.txt", folder / f"{key}.txt")
 
     def remove_if_empty(self) -> None:
         """Removes the folder of a store that was made for nothing; one that holds anything stays."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StoreError), self.alone():
             self._temporary.rmdir()
             (self.root / LOCK).unlink(missing_ok=True)
             self.root.rmdir()
@@ -379,7 +387,9 @@ class Store:
             self.has_all([(kind, key) for kind in self._remote.kinds() for key in self._remote.keys(kind)])
 
     def _fetched(self, remote: RemoteObjects, kind: str, key: str) -> bool:
-        """Whether a whole artefact was fetched; a damaged one is kept here for a look and removed there."""
+        """Whether a whole artefact was fetched; a damaged one is kept here for a look."""
+        if (kind, key) in self._damaged_there:
+            return False
         with self._drafted() as draft:
             if not remote.fetch(kind, key, draft):
                 return False
@@ -392,7 +402,9 @@ class Store:
             aside = self._aside(kind, key)
             aside.parent.mkdir(exist_ok=True)
             draft.rename(aside)
-        remote.forget(kind, key)
+        # It stays there: it may be somebody's upload under way. Whoever makes it again sends it over this one.
+        self._remote_keys(remote, kind).discard(key)
+        self._damaged_there.add((kind, key))
         return False
 
     def _remote_keys(self, remote: RemoteObjects, kind: str) -> set[str]:
@@ -414,6 +426,7 @@ class Store:
             with self._drafted() as draft:
                 remote.send(kind, key, self.path(kind, key), draft)
             self._remote_keys(remote, kind).add(key)
+            self._damaged_there.discard((kind, key))
             with contextlib.suppress(OSError):
                 (self.root / UNSENT / kind / key).unlink()
 

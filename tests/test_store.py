@@ -533,8 +533,10 @@ def test_who_waits_for_a_prune_is_told(store):
 
 def test_a_store_that_was_made_for_nothing_is_gone_and_no_other(tmp_path):
     store = Store(tmp_path / "new")
-    with store.in_use():
+    with Store(store.root).in_use():
         store.remove_if_empty()
+        assert store.root.exists()  # another run has begun with it
+    store.remove_if_empty()
     assert not store.root.exists()
     kept = Store(tmp_path / "kept")
     kept.write_json("things", "a" * 64, 1)

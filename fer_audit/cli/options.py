@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from fer_audit.errors import FerAuditError
 from fer_audit.store_address import store_address
 
 
@@ -62,6 +63,15 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         help="where finished trainings are kept, a folder or an fsspec address such as s3://bucket/folder (default: "
         "$FER_AUDIT_STORE or .fer-audit)",
     )
+
+
+def check_watched(store: Path | str) -> None:
+    """Raises FerAuditError where the store can't be watched: what others finish shows in a folder alone."""
+    if isinstance(store, str):
+        raise FerAuditError(
+            f"a run is watched by the folder of its store, and {store} is none; leave --watch out, or name a folder "
+            f"with --store"
+        )
 
 
 def add_reports(parser: argparse.ArgumentParser, name: str = "<name of the grid>") -> None:

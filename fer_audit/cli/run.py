@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_audit.cli.opened_store import opened_store
-from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, report_folder
+from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, check_watched, report_folder
 from fer_audit.errors import FerAuditError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def execute(options: argparse.Namespace) -> int:
 
     console = Console()
     file = read_grid(options.grid)
+    if options.watch:
+        check_watched(options.store)
     with contextlib.ExitStack() as held:
         store = held.enter_context(opened_store(options, console))
         if file.grid.audit is not None:
@@ -68,6 +71,9 @@ def execute(options: argparse.Namespace) -> int:
         plan = make_plan(file, store, options.cells)
         # A cluster is reached for work alone, and before much is said.
         chosen = options.engine if plan.missing else "local"
+        if chosen == "ray":
+            place = os.environ.get("RAY_ADDRESS", "of this machine, or a new one")
+            console.print(f"reaching for the Ray cluster {place}", markup=False, highlight=False, soft_wrap=True)
         engine = open_engine(chosen, store, file.plugin_folders, plan.grid.resources, options.workers)
         held.enter_context(engine)
         show_cells(plan, console)

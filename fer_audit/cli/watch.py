@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, report_folder
+from fer_audit.cli.options import add_cells, add_grid, add_reports, add_store, check_watched, report_folder
 
 if TYPE_CHECKING:
     from fer_audit.plan import Plan
@@ -51,6 +51,7 @@ def execute(options: argparse.Namespace) -> int:
 
     if options.every < 1:
         raise GridError(f"--every must be at least 1 second, received {options.every}")
+    check_watched(options.store)
     file = read_grid(options.grid)
     store = open_at(options.store)
     with store.in_use():

@@ -44,8 +44,9 @@ def _content(rows: Rows) -> list[Any]:
 def open_cached(store: Store, fingerprint: str) -> FaceData:
     """The dataset kept under `fingerprint`, images memory-mapped; raises StoreError where it is absent."""
     folder = store.path(KIND, fingerprint)
-    # A store elsewhere has it brought here by `has`; what is here is not read through only to be mapped.
-    if not (folder.is_dir() or store.has(KIND, fingerprint)):
+    # What is here is not read through only to be mapped: the plan has checked it. But of a store elsewhere every
+    # machine has a copy of its own, which only that machine can check.
+    if (store.is_elsewhere or not folder.is_dir()) and not store.has(KIND, fingerprint):
         raise StoreError(f"the store has no dataset {fingerprint[:12]}; run the grid again")
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     splits = {split: _open_rows(folder, split, meta[split]) for split in _SPLITS}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import IO, Any
 
+from fer_audit.owner import log_name
 from fer_audit.runner.engines.events import Event, Failed, Finished, Lost, Started
 from fer_audit.store import LOGS, Store
 
@@ -16,11 +16,11 @@ _WORDS: dict[type[Any], str] = {Started: "started", Finished: "finished", Lost: 
 
 
 class AttemptLog:
-    """`<store>/logs/<process>-attempts.jsonl`: when which worker took up a training, and how that ended."""
+    """`<store>/logs/<process>-<host>-attempts.jsonl`: when which worker took up a training, and how that ended."""
 
     def __init__(self, store: Store) -> None:
         """The log of this process."""
-        self._path = store.root / LOGS / f"{os.getpid()}-attempts.jsonl"
+        self._path = store.root / LOGS / log_name("attempts.jsonl")
         self._file: IO[str] | None = None
 
     def __enter__(self) -> AttemptLog:

@@ -89,9 +89,12 @@ def run_plan(
     }
     record = opening.model_copy(update=closing)
     write_run(record, folder / "run.json")
-    asked = f"{len(seconds) - trained} asked anew, " if len(seconds) > trained else ""
+    found = sum(not event.laps for event in finished)
+    asked = len(finished) - trained - found
+    besides = f"{asked} asked anew, " if asked else ""
+    besides += f"{found} done by another run, " if found else ""
     console.print(
-        f"{trained} trained, {asked}{reused} taken from the store, {len(failures)} failed, in {record.seconds:.0f} s",
+        f"{trained} trained, {besides}{reused} taken from the store, {len(failures)} failed, in {record.seconds:.0f} s",
         markup=False,
         highlight=False,
     )

@@ -13,6 +13,7 @@ from types import TracebackType
 from rich.console import Console
 
 from fer_audit.errors import FerAuditError
+from fer_audit.owner import log_name
 from fer_audit.results import RunRecord, write_run
 from fer_audit.runner.live_page import PRIVATE, Render, private_folder, show_page
 from fer_audit.store import LOGS, Store
@@ -31,7 +32,7 @@ class Watcher:
     def __init__(self, arguments: Sequence[str], store: Store, folder: Path, *, console: Console, last: Render) -> None:
         """Runs `fer-audit` with `arguments` for the page in `folder`; `last` makes that of a run that was cut short."""
         self._command = [sys.executable, "-m", "fer_audit", *arguments, "--for-run", str(os.getpid())]
-        self._log = store.root / LOGS / f"{os.getpid()}-watch.log"
+        self._log = store.root / LOGS / log_name("watch.log")
         self._folder = folder
         self._console = console
         self._last = last

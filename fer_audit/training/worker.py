@@ -50,6 +50,10 @@ _NO_ROWS = np.empty(0, np.int64)
 Send = Callable[[dict[str, Any]], None]
 
 
+class UnfitError(FerAuditError):
+    """A machine that would compute another result than the one that a training is known by."""
+
+
 class Worker:
     """One process's share of the work: the program that is compiled now, and the dataset that is mapped."""
 
@@ -70,6 +74,7 @@ class Worker:
             if not mine:
                 self._send({"event": "busy", "key": wanted.training.key})
                 return
+            self._send({"event": "claimed", "key": wanted.training.key})
             laps = self._train(wanted)
         self._send({"event": "done", "key": wanted.training.key, "laps": laps})
 
@@ -98,12 +103,12 @@ class Worker:
 
     @staticmethod
     def _check_versions(spec: TrainingSpec) -> None:
-        """Raises FerAuditError where this machine has other packages than those that the training is known by."""
+        """Raises UnfitError where this machine has other packages than those that the training is known by."""
         here = {name: _installed(name) for name in spec.versions}
         other = [name for name, version in spec.versions.items() if here[name] != version]
         if other:
             name = other[0]
-            raise FerAuditError(
+            raise UnfitError(
                 f"{name} is {here[name]} on {platform.node()}, but {spec.versions[name]} where the run was started; "
                 f"install the same packages on every machine"
             )
@@ -287,6 +292,8 @@ def _perform(worker: Worker, job: dict[str, Any], send: Send) -> None:
             worker.check_layer(job["layer"])
         else:
             worker.measure_latency(job["latency"])
+    except UnfitError as error:
+        send({"event": "unfit", "error": str(error), "program": True})
     except FerAuditError as error:
         send({"event": "failed", "error": str(error), "program": worker.building})
     except BaseException:  # noqa: BLE001 - a plug-in may raise anything, sys.exit included; only its cell fails

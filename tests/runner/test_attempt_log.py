@@ -1,10 +1,10 @@
 """The log of attempts."""
 
 import json
-import os
 
 import pytest
 
+from fer_audit.owner import log_name
 from fer_audit.runner.attempt_log import AttemptLog
 from fer_audit.runner.engines.events import Failed, Finished, Lost, Started, Stepped
 from fer_audit.store import Store
@@ -30,7 +30,7 @@ def test_every_beginning_and_end_is_a_line(store, training):
             for event in half:
                 log.hear(event)
     (file,) = (store.root / "logs").iterdir()
-    assert file.name == f"{os.getpid()}-attempts.jsonl"
+    assert file.name == log_name("attempts.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["started", "lost", "started", "finished", "failed"]
     assert {line["training"] for line in lines[:4]} == {one.key}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fer_audit.specs import ProgramSpec, Training
 
@@ -65,6 +65,11 @@ class Batches:
             del self._waiting[program], self._work[program]
         return training
 
+    def estimate_anew(self, program: str) -> None:
+        """Adds up again what is waiting of a program, as trainings of it are found to take another time."""
+        if program in self._waiting:
+            self._work[program] = self._total(self._waiting[program])
+
     def _add(self, training: Training, *, first: bool = False) -> None:
         program = training.spec.program.key
         waiting = self._waiting.setdefault(program, deque())
@@ -96,5 +101,5 @@ class Batches:
         moved = slowest[len(slowest) // 2 :]
         return moved if moved and self._total(slowest) > self._start(moved[0].spec.program) else []
 
-    def _total(self, trainings: Sequence[Training]) -> float:
+    def _total(self, trainings: Iterable[Training]) -> float:
         return sum(map(self._seconds, trainings))

@@ -8,7 +8,6 @@ from pathlib import Path
 from fer_audit.grid import Resources
 from fer_audit.runner.engines.engine import Engine
 from fer_audit.runner.engines.local import LocalEngine
-from fer_audit.runner.rates import Rates
 from fer_audit.runner.worker_count import worker_count
 from fer_audit.store import Store
 
@@ -23,7 +22,7 @@ def open_engine(
 
     most = workers if workers is not None else resources.workers
     limit = None if most == "auto" else worker_count(resources, workers)
-    return RayEngine(store, plugin_folders, resources, limit, Rates(store).known)
+    return RayEngine(store, plugin_folders, resources, limit)
 
 
 def local_engine(

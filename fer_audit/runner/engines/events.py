@@ -79,6 +79,6 @@ def heard(message: Mapping[str, Any], training: Training, worker: int) -> Event 
         return Stepped(training, worker, message["done"], message["steps"])
     if message["event"] == "done":
         return Finished(training, worker, message["laps"])
-    if message["event"] == "failed":
+    if message["event"] in ("failed", "unfit"):
         return Failed(training, worker, message["error"])
     return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from fer_audit.owner import log_name
 from fer_audit.runner.engines.attempts import MOST, Attempts
 from fer_audit.runner.engines.events import Event, Failed, Finished, Lost, Started, heard
 from fer_audit.runner.engines.schedule import Schedule
@@ -147,7 +148,7 @@ class LocalEngine:
         self._started += 1
         environment = worker_environment(os.environ, self.store.root / "keras")
         command = WorkerCommand(self.store.address, self.plugin_folders, environment, self.worker_module)
-        log = self.store.root / LOGS / f"{os.getpid()}-worker-{number}.log"
+        log = self.store.root / LOGS / log_name(f"worker-{number}.log")
         self._open[number] = _Held(WorkerProcess(number, command, log, self._listen))
 
     def _listen(self, worker: WorkerProcess, message: _Message | None) -> None:
@@ -169,7 +170,11 @@ class LocalEngine:
 
     def _heard(self, held: _Held, message: _Message, schedule: Schedule) -> Iterator[Event]:
         training = held.current
+        if message["event"] == "ready":
+            self._unstarted = 0
         if training is not None:
+            if message["event"] == "claimed":
+                held.waits = False
             if message["event"] == "busy":
                 held.current = None
                 schedule.later(training)
@@ -223,7 +228,7 @@ class LocalEngine:
 
     def _unstartable(self, held: _Held, words: str, schedule: Schedule) -> Iterator[Event]:
         """After a few workers that ended before they took up anything, the next one would not start either."""
-        self._unstarted = 0 if held.worker.ready else self._unstarted + 1
+        self._unstarted += not held.worker.ready
         if self._unstarted < MOST:
             yield from self._replace(schedule)
         elif not self._open:

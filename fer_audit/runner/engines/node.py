@@ -13,6 +13,7 @@ import os
 import platform
 import queue
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 
 import fer_audit
 from fer_audit.errors import FerAuditError
-from fer_audit.owner import draft_name, owner_lives
+from fer_audit.owner import draft_name, log_name, owner_lives
 from fer_audit.remote_store import open_at
 from fer_audit.runner.engines.parcel import Files, Parcel, packed, unpack, unpack_folder
 from fer_audit.runner.engines.worker_process import WorkerCommand, WorkerProcess, hung, worker_environment
@@ -94,7 +95,8 @@ def work(batch: Batch, fetch: Callable[[Any], Parcel]) -> Iterator[list[_Message
         gathered, handed_over = list[_Message](), -math.inf
         for message in hand.messages():
             gathered.append(message)
-            if time.monotonic() - handed_over > _GATHERED:
+            # Parcels at once: with the node they would be gone.
+            if "parcels" in message or time.monotonic() - handed_over > _GATHERED:
                 yield gathered
                 gathered, handed_over = [], time.monotonic()
         if gathered:
@@ -118,9 +120,7 @@ class _Place:
 def _here(batch: Batch) -> Iterator[_Place]:
     """The store and the folders of plug-ins of a batch on this node, for as long as it lasts."""
     _sweep()
-    root = Path(tempfile.gettempdir()) / f"{_FOLDER}{draft_name()}"
-    root.mkdir(mode=0o700)
-    try:
+    with _folder() as root:
         folders = [root / "plugins" / str(number) for number in range(len(batch.plugins))]
         for files, folder in zip(batch.plugins, folders, strict=True):
             unpack_folder(files, folder)
@@ -128,14 +128,35 @@ def _here(batch: Batch) -> Iterator[_Place]:
             yield _Place(open_at(batch.store.address), False, folders)
         else:
             yield _Place(Store(root / "store"), True, folders)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder that goes with this process, however that ends: it may hold images of people.
+
+    Ray kills tasks and their children, so that a grandchild waits for the end of the pipe.
+    """
+    root = Path(tempfile.gettempdir()) / f"{_FOLDER}{draft_name()}"
+    root.mkdir(mode=0o700)
+    remove = 'exec 3<&0; (cat <&3 >/dev/null; rm -rf -- "$0") &'
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(  # noqa: S603 - a folder of our own
+        ["/bin/sh", "-c", remove, str(root)],
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
+    ):
+        try:
+            yield root
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def _sweep() -> None:
     """Removes the folders of batches whose processes were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
-        if not owner_lives(folder.with_name(folder.name.removeprefix(_FOLDER))):
+        if not owner_lives(folder, folder.name.removeprefix(_FOLDER)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -154,7 +175,7 @@ class _Hand:
         environment = worker_environment(os.environ, root / "keras", cards)
         address, memory = self.place.store.address, self.batch.gpu_memory_mb
         command = WorkerCommand(address, self.place.plugin_folders, environment, self.batch.module, memory)
-        log = root / LOGS / f"{os.getpid()}-worker-0.log"
+        log = root / LOGS / log_name("worker-0.log")
         self._worker = WorkerProcess(0, command, log, lambda _, message: self._heard.put(message))
         return self
 
@@ -168,6 +189,7 @@ class _Hand:
             yield {"event": "started", "key": wanted.training.key}
             if self.place.own:
                 self._bring(wanted)
+            self._waits = self.batch.waits  # for another run that is at it, perhaps for long
             self._worker.give({"training": job, "wait": self.batch.waits})
             while True:
                 message = self._next()
@@ -185,13 +207,19 @@ class _Hand:
             try:
                 message = self._heard.get(timeout=_LOOK_EVERY)
             except queue.Empty:
-                if self.batch.silence is not None and self._worker.silent_seconds > self.batch.silence:
+                if self._hangs():
                     return {"event": "hung", "error": hung(self._worker)}
                 continue
             if message is None:
                 return {"event": "lost", "error": self._worker.last_words(), "started": self._worker.ready}
-            if message["event"] not in ("ready", "alive"):
+            if message["event"] == "claimed":
+                self._waits = False
+            if message["event"] not in ("ready", "alive", "claimed"):
                 return message
+
+    def _hangs(self) -> bool:
+        idle = self._worker.ready and self._waits
+        return self.batch.silence is not None and not idle and self._worker.silent_seconds > self.batch.silence
 
     def _bring(self, wanted: TrainingJob) -> None:
         """Puts what a job reads into the store of the batch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,28 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from fer_audit.errors import FerAuditError, GridError, StoreError
+from fer_audit.errors import GridError, StoreError
 from fer_audit.grid import Resources
-from fer_audit.owner import draft_name
-from fer_audit.runner.engines.attempts import MOST, Attempts
-from fer_audit.runner.engines.batches import Batches
-from fer_audit.runner.engines.events import Event, Failed, Finished, Lost, Started, heard
+from fer_audit.owner import draft_name, log_name
+from fer_audit.runner.engines.dealing import LOOK_EVERY, ClusterError, Dealing, Message, Told
+from fer_audit.runner.engines.events import Event
 from fer_audit.runner.engines.local import LocalEngine
 from fer_audit.runner.engines.node import Batch, OtherVersionError, StoreAccess, read_by, work
-from fer_audit.runner.engines.parcel import Files, packed, packed_folder, unpack
+from fer_audit.runner.engines.pace import Pace
+from fer_audit.runner.engines.parcel import Files, packed, packed_folder
 from fer_audit.runner.engines.worker_process import WORKER
+from fer_audit.runner.rates import Rates
 from fer_audit.specs import ProgramSpec, Training
 from fer_audit.store import LOGS, TEMPORARY, ArtefactName, Store
 from fer_audit.store_faults import explained
-from fer_audit.time_left import Rate, training_seconds
-
-_Message = dict[str, Any]
-
-#: Seconds between two looks at the cluster, whose nodes come and go.
-_LOOK_EVERY = 2.0
-
-#: Seconds for which a cluster without any fitting node is given time to get one.
-_PATIENCE = 300.0
 
 #: No request to anyone, and none of Ray's own chatter between our lines.
 _SETTINGS = {
@@ -39,25 +32,6 @@ _SETTINGS = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-
-
-class ClusterError(FerAuditError):
-    """A cluster that can't be reached, or that has lost the nodes that a run needs."""
-
-
-@dataclass(eq=False)
-class _Running:
-    """A batch that a node has, or that waits for one."""
-
-    number: int
-    generator: Any
-    left: dict[str, Training]  #: by key, what this batch has to do, in order
-    all: Mapping[str, Training]  #: by key, also those that another batch took over
-    provided: bool  #: whether it came with what it needs
-
-    def under_way(self) -> Training | None:
-        """What it takes out to be done now."""
-        return self.left.pop(next(iter(self.left))) if self.left else None
 
 
 @dataclass
@@ -68,7 +42,6 @@ class RayEngine:
     plugin_folders: Sequence[Path]
     resources: Resources
     workers: int | None = None  #: most batches at once; None: as many as the cluster has room for
-    rates: Mapping[str, Rate] = field(default_factory=dict)  #: by program, as far as they were measured
     worker_module: str = WORKER
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -87,10 +60,9 @@ class RayEngine:
             self._plugins: list[Files] = [packed_folder(folder) for folder in self.plugin_folders]
             self._access = held.enter_context(self._marked())
             self._parcels: dict[ArtefactName, Any] = {}
-            self._apart = False  #: whether some node can't reach the store
-            self._looked, self._places = -_LOOK_EVERY, 0
-            if not self._slots():
-                raise GridError(self._refusal())
+            self._looked, self._places = -math.inf, 0
+            if not self.slots():
+                raise GridError(self.refusal())
             self._held = held.pop_all()
         return self
 
@@ -103,7 +75,7 @@ class RayEngine:
 
     def room(self) -> int:
         """How many workers run at once, as the cluster is now."""
-        return max(1, self._slots())
+        return max(1, self.slots())
 
     def _connect(self) -> None:
         for name, value in _SETTINGS.items():
@@ -126,7 +98,7 @@ class RayEngine:
     @contextlib.contextmanager
     def _standard_error_in_log(self) -> Iterator[None]:
         """Within it what Ray's own code writes to standard error, whatever its settings, goes to a log of the store."""
-        log = self.store.root / LOGS / f"{os.getpid()}-ray.log"
+        log = self.store.root / LOGS / log_name("ray.log")
         log.parent.mkdir(parents=True, exist_ok=True)
         kept = os.dup(2)
         try:
@@ -161,7 +133,7 @@ class RayEngine:
     def describe(self) -> str:
         """The cluster in a few words."""
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        room = self._slots()
+        room = self.slots()
         plural = ["" if number == 1 else "s" for number in (len(nodes), room)]
         return f"ray: {len(nodes)} node{plural[0]} with room for {room} worker{plural[1]}"
 
@@ -175,23 +147,29 @@ class RayEngine:
 
     def run(self, trainings: Sequence[Training]) -> Iterator[Event]:
         """Trains all of `trainings` and tells what happens as it happens; raises ClusterError."""
-        run = _Run(self, trainings)
+        dealing = Dealing(self, trainings, Pace(Rates(self.store)))
         try:
-            yield from run.events()
+            yield from dealing.events()
         finally:
-            run.cancel()
+            dealing.cancel()
 
-    # What a run asks of the engine.
-
-    def _slots(self) -> int:
+    def slots(self) -> int:
         """How many batches the cluster has room for, now or a moment ago."""
-        if time.monotonic() - self._looked >= _LOOK_EVERY:
+        if time.monotonic() - self._looked >= LOOK_EVERY:
             nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
             self._places = sum(places(node, self.resources.cpus, self.resources.gpus) for node in nodes)
             self._looked = time.monotonic()
+            if self._access.mark:
+                with contextlib.suppress(OSError):  # an old one would be taken for abandoned
+                    Path(self._access.mark).touch()
         return self._places if self.workers is None else min(self._places, self.workers)
 
-    def _refusal(self) -> str:
+    def look_again(self) -> None:
+        """Has `slots` look anew, as a node may be gone."""
+        self._looked = -math.inf
+
+    def refusal(self) -> str:
+        """Why there is no room, in a sentence."""
         wanted = f"{self.resources.cpus:g} cpus" + (f" and {self.resources.gpus:g} gpus" if self.resources.gpus else "")
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         largest: Mapping[str, float] = max(
@@ -203,13 +181,13 @@ class RayEngine:
             f"larger node"
         )
 
-    def _submit(self, trainings: Sequence[Training], *, waits: bool) -> Any:
+    def submit(self, trainings: Sequence[Training], *, waits: bool, provided: bool) -> Any:
         """Has a batch done by a node; returns the generator of its messages."""
         batch = Batch(
             jobs=[training.job.model_dump(mode="json") for training in trainings],
             store=self._access,
             plugins=self._plugins,
-            needs=self._needed(trainings) if self._apart else {},
+            needs=self._needed(trainings) if provided else {},
             module=self.worker_module,
             silence=self._silence,
             cards=self.resources.gpus > 0,
@@ -234,181 +212,35 @@ class RayEngine:
                 self._parcels[name] = self._ray.put(packed(self.store, name))
         return {name: self._parcels[name] for name in wanted if name in self._parcels}
 
-    def _seconds(self, training: Training) -> float:
-        return training_seconds(training, self._rate(training.spec.program))
-
-    def _start_seconds(self, program: ProgramSpec) -> float:
-        return self._rate(program).start_seconds
-
-    def _rate(self, program: ProgramSpec) -> Rate:
-        return self.rates.get(program.key) or Rate.guess(program)
-
-
-class _Run:
-    """One call of `RayEngine.run`."""
-
-    def __init__(self, engine: RayEngine, trainings: Sequence[Training]) -> None:
-        self._engine = engine
-        self._ray = engine._ray
-        self._batches = Batches(trainings, engine._seconds, engine._start_seconds)
-        self._attempts = Attempts()
-        self._running = list[_Running]()
-        self._ended = set[str]()
-        self._unstarted = 0  #: workers in a row that died before they took up anything
-        self._had_room = time.monotonic()  #: when the cluster last had a node for us
-
-    def cancel(self) -> None:
-        """Ends what is under way."""
-        for running in self._running:
-            self._end(running)
-        self._running.clear()
-
-    def events(self) -> Iterator[Event]:
-        """What happens until all is done."""
-        while len(self._batches) or any(running.left for running in self._running):
-            self._deal()
-            yield from self._listen()
-            for running in [running for running in self._running if not running.left]:
-                # Others took over what it has not done: it is only in the way.
-                self._running.remove(running)
-                self._end(running)
-
-    def _deal(self) -> None:
-        """Gives all places of the cluster something to do; never more, so that few tasks are in flight."""
-        slots = self._room()
-        while len(self._running) < slots:
-            busy = [next(iter(running.left.values())).spec.program.key for running in self._running if running.left]
-            taken, waits = self._batches.next(slots, slots - len(self._running), busy) or (self._relief(), False)
-            if not taken:
-                return
-            number = next(n for n in range(slots) if all(running.number != n for running in self._running))
-            provided = self._engine._apart
-            generator = self._engine._submit(taken, waits=waits)
-            by_key = {one.key: one for one in taken}
-            self._running.append(_Running(number, generator, by_key, dict(by_key), provided))
-
-    def _room(self) -> int:
-        """How many batches there is room for; raises ClusterError where there has been none for too long."""
-        while True:
-            slots = self._engine._slots()
-            if slots:
-                self._had_room = time.monotonic()
-            elif time.monotonic() - self._had_room > _PATIENCE:
-                raise ClusterError(f"for {_PATIENCE:.0f} s {self._engine._refusal()}; what was finished is kept")
-            if slots or self._running:
-                return slots
-            time.sleep(_LOOK_EVERY)
-
-    def _relief(self) -> list[Training]:
-        """Trainings that were taken from the batch which would end last."""
-        moved = self._batches.relief([list(running.left.values()) for running in self._running])
-        for training in moved:
-            for running in self._running:
-                running.left.pop(training.key, None)
-        return moved
-
-    def _listen(self) -> Iterator[Event]:
-        by_generator = {running.generator: running for running in self._running}
-        ready, _ = self._ray.wait(list(by_generator), num_returns=1, timeout=_LOOK_EVERY)
+    def listen(self, tasks: Sequence[Any], seconds: float) -> Iterator[Told]:
+        """What is heard of tasks within some seconds; raises OtherVersionError, ClusterError, StoreError."""
+        ready, _ = self._ray.wait(list(tasks), num_returns=1, timeout=seconds)
         for generator in ready:
-            running = by_generator[generator]
             try:
-                messages = self._ray.get(next(generator))
+                yield Told(generator, messages=self._ray.get(next(generator)))
             except StopIteration:
-                self._put_back(running)
+                yield Told(generator, over=True)
             except self._ray.exceptions.RayTaskError as error:
-                yield from self._raised(running, error)
+                yield Told(generator, raised=self._raised(error))
             except self._ray.exceptions.RayError as error:
                 # The node or the process of the task is gone, or what it said.
-                yield from self._lost(running, f"its node was lost: {str(error).splitlines()[0]}")
-                self._put_back(running)
-            else:
-                for message in messages:
-                    yield from self._heard(running, message)
+                yield Told(generator, lost=f"its node was lost: {str(error).splitlines()[0]}")
 
-    def _put_back(self, running: _Running) -> None:
-        """Has what a batch that ended has not done be done by others."""
-        self._running.remove(running)
-        self._batches.again(list(running.left.values()))
-        self._engine._looked = -_LOOK_EVERY
-
-    def _raised(self, running: _Running, error: Any) -> Iterator[Event]:
-        """A Python error of a task, outside of any training; it is never tried again."""
+    @staticmethod
+    def _raised(error: Any) -> str:
+        """What a task raised outside of any training; raises what is about its node and no training."""
         cause = getattr(error, "cause", None)
         if isinstance(cause, OtherVersionError | StoreError):
             raise cause
-        if (training := running.under_way()) is not None:
-            self._ended.add(training.key)
-            yield Failed(training, running.number, str(error))
-        self._put_back(running)
+        if "No module named 'fer_audit'" in str(error):
+            raise ClusterError("a node of the Ray cluster has no fer-audit; install the same on every machine")
+        return str(error)
 
-    def _heard(self, running: _Running, message: _Message) -> Iterator[Event]:
-        kind = message["event"]
-        if kind == "unreachable":
-            if running.provided:
-                raise StoreError(f"the store {self._engine.store.address} lacks the images of the grid; run it again")
-            self._engine._apart = True
-            return
-        training = running.all[message["key"]]
-        if training.key in self._ended:
-            return
-        if kind == "done":
-            for parcel in message.get("parcels", ()):
-                unpack(self._engine.store, parcel)
-        elif training.key not in running.left:
-            return  # another batch has it now
-        if kind == "started":
-            yield Started(training, running.number)
-        elif kind == "busy":
-            del running.left[training.key]
-            self._batches.later(training)
-        elif kind == "lost":
-            self._count_starts(message)
-            yield from self._lost(running, message["error"])
-        else:
-            event = heard({**message, "event": "failed" if kind == "hung" else kind}, training, running.number)
-            if isinstance(event, Finished | Failed):
-                self._settle(training)
-            if event is not None:
-                yield event
-            if isinstance(event, Failed) and message.get("program"):
-                yield from self._drop(running, event)
-
-    def _count_starts(self, lost: _Message) -> None:
-        """Raises ClusterError where one worker after another dies before it takes up anything."""
-        self._unstarted = 0 if lost["started"] else self._unstarted + 1
-        if self._unstarted >= MOST:
-            words = "; ".join(lost["error"].strip().splitlines()[-2:])
-            raise ClusterError(f"no worker can start on the cluster: {words}")
-
-    def _settle(self, training: Training) -> None:
-        """Notes that a training has ended, whoever has it."""
-        self._ended.add(training.key)
-        for running in self._running:
-            running.left.pop(training.key, None)
-
-    def _drop(self, running: _Running, failed: Failed) -> Iterator[Event]:
-        """What can't be built once can't be built for the other trainings either."""
-        others, running.left = running.left, {}
-        for other in [*others.values(), *self._batches.drop(failed.training.spec.program.key)]:
-            self._ended.add(other.key)
-            yield Failed(other, running.number, failed.error)
-
-    def _lost(self, running: _Running, reason: str) -> Iterator[Event]:
-        """The training under way is tried again, a few times."""
-        training = running.under_way()
-        if training is None:
-            return
-        event = self._attempts.lost(training, running.number, reason)
-        if isinstance(event, Lost):
-            self._batches.again([training])
-        else:
-            self._ended.add(training.key)
-        yield event
-
-    def _end(self, running: _Running) -> None:
-        with contextlib.suppress(self._ray.exceptions.RayError):
-            self._ray.cancel(running.generator, force=True)
+    def end(self, tasks: Sequence[Any]) -> None:
+        """Ends tasks by force: asked politely, one that is streaming can take the whole driver with it (Ray 2.52)."""
+        for generator in tasks:
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                self._ray.cancel(generator, force=True)
 
 
 def places(node: Mapping[str, float], cpus: float, gpus: float) -> int:
@@ -421,7 +253,7 @@ def places(node: Mapping[str, float], cpus: float, gpus: float) -> int:
     return min(fit, int(cards) * int(1 / gpus + 1e-9) if gpus < 1 else int(cards / gpus + 1e-9))
 
 
-def _on_node(batch: Batch) -> Iterator[list[_Message]]:
+def _on_node(batch: Batch) -> Iterator[list[Message]]:
     yield from work(batch, _imported().get)
 
 

@@ -7,6 +7,7 @@ counted in files, so that another process knows of them.
 import argparse
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -51,6 +52,7 @@ def perform(store, job, script, *, wait):
         if not mine:
             say(event="busy", key=key)
             return
+        say(event="claimed", key=key)
         if store.has(*job.fit):
             say(event="done", key=key, laps={})
             return
@@ -73,7 +75,8 @@ def obey(word):
         os.kill(os.getpid(), signal.SIGSEGV)
     if word == "hang":
         print("about to hang", file=sys.stderr, flush=True)
-        time.sleep(1000)
+        select.select([sys.stdin], [], [], 1000)  # until who gave the job is gone, as the real one notices
+        sys.exit()
     if word.startswith("sleep"):
         time.sleep(float(word.removeprefix("sleep")))
     if word.startswith("until"):

@@ -76,6 +76,46 @@ def test_workers_that_are_killed_while_they_start_are_replaced(run, script, trai
     assert of(run([training("a", number) for number in range(3)], workers=1), Finished) == [0, 1, 2]
 
 
+def test_starts_that_fail_now_and_then_do_not_add_up(run, script, training):
+    """Three workers die while they start, but between them others start and work."""
+    script(start=["die", "live", "die", "live", "die", "live"], of0=["die", "done"], of1=["die", "done"])
+    events = run([training("a", number) for number in range(6)], workers=1)
+    assert of(events, Finished) == [0, 1, 2, 3, 4, 5]
+    assert of(events, Failed) == []
+
+
+@pytest.fixture
+def held(store):
+    """Holds the claim on a training for some seconds, as another run does, and leaves the training undone."""
+
+    def hold(training, seconds):
+        taken = threading.Event()
+
+        def other_run():
+            with store.claim(*training.job.fit, wait=False) as claimed:
+                assert claimed
+                taken.set()
+                time.sleep(seconds)
+
+        other = threading.Thread(target=other_run)
+        other.start()
+        assert taken.wait(30)
+        return other
+
+    return hold
+
+
+def test_waiting_for_another_run_is_no_hanging_but_hanging_after_it_is(run, held, script, training):
+    script(of1=["hang"])
+    patient, hanging = training("a", 0), training("a", 1)
+    other = held(patient, 3.0)
+    assert of(run([patient], workers=1, silence=1.5), Finished) == [0]
+    other.join()
+    other = held(hanging, 3.0)
+    assert of(run([hanging], workers=1, silence=1.5), Failed) == [1]
+    other.join()
+
+
 def test_what_another_run_is_busy_with_is_waited_for_and_not_done_twice(run, store, training, attempts, script):
     mine, theirs = training("a", 0), training("a", 1)
     held, let_go = threading.Event(), threading.Event()

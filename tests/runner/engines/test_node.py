@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -72,10 +74,29 @@ def test_after_a_lost_worker_nothing_more_is_taken_up(batch, script, training):
 
 def test_folders_of_batches_that_were_killed_are_removed(batch, training):
     theirs, ours = draft_name().replace(str(os.getpid()), "999999999", 1), draft_name()
-    for name in (theirs, ours):
+    elsewhere = f"999999999-another.host-{'a' * 32}"
+    for name in (theirs, ours, elsewhere):
         (Path(tempfile.gettempdir()) / f"{node._FOLDER}{name}").mkdir()
     told(batch([training()]))
-    assert [path.name for path in Path(tempfile.gettempdir()).iterdir()] == [f"{node._FOLDER}{ours}"]
+    kept = {path.name.removeprefix(node._FOLDER) for path in Path(tempfile.gettempdir()).iterdir()}
+    assert kept == {ours, elsewhere}  # whether a process of another host lives can't be known here
+
+
+@pytest.mark.parametrize(("word", "last"), [("done", "done"), ("hang", "hung")])
+def test_waiting_for_another_run_is_no_hanging_but_hanging_after_it_is(batch, store, script, training, word, last):
+    script(of0=[word])
+    one, taken = training("a", 0), threading.Event()
+
+    def other_run():
+        with store.claim(*one.job.fit, wait=False):
+            taken.set()
+            time.sleep(3.0)
+
+    other = threading.Thread(target=other_run)
+    other.start()
+    taken.wait(30)
+    assert told(batch([one], waits=True, silence=1.5))[-1]["event"] == last
+    other.join()
 
 
 def test_another_version_is_refused(batch, training):

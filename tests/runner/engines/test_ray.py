@@ -1,17 +1,20 @@
 """The Ray engine on a cluster of this machine: two nodes of one core each, and scripted workers."""
 
 import contextlib
+import tempfile
+import time
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from fer_audit.errors import FerAuditError, GridError
 from fer_audit.grid import Resources
-from fer_audit.runner.engines import ray as module
 from fer_audit.runner.engines.events import Failed, Finished, Lost, Stepped
 from fer_audit.runner.engines.node import Batch, StoreAccess
-from fer_audit.runner.engines.ray import ClusterError, RayEngine, places
+from fer_audit.runner.engines.pace import Pace
+from fer_audit.runner.engines.ray import RayEngine, places
 from fer_audit.time_left import Rate
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'fer-audit[ray]')")
@@ -131,16 +134,17 @@ def test_workers_that_can_not_start_end_the_run(run, script, training):
 
 
 @pytest.mark.release
-def test_a_batch_on_a_slow_node_is_relieved(run, script, training, attempts):
+def test_a_batch_on_a_slow_node_is_relieved(run, script, training, attempts, monkeypatch):
     """The first training waits for all others, also those of its own batch, which the other node takes over."""
+    monkeypatch.setattr("fer_audit.runner.engines.ray.Pace", Quick)
     script(of0=["until12"])
-    events = run([training("a", number, rows=1000 - number) for number in range(12)], engine=QuickStart)
+    events = run([training("a", number, rows=1000 - number) for number in range(12)])
     assert of(events, Finished) == list(range(12))
     assert set(attempts().values()) == {1}
 
 
-class QuickStart(RayEngine):
-    """Programs that take no time to start, so that relief is worth it."""
+class Quick(Pace):
+    """Programs take no time to start, so that relief is worth it."""
 
     def _rate(self, program):
         return Rate(1000.0, start_seconds=0.01, overhead_seconds=0.0)
@@ -151,6 +155,24 @@ def test_another_version_on_a_node_is_said(run, monkeypatch, training):
     monkeypatch.setattr("fer_audit.runner.engines.ray.Batch", partial(Batch, version="0.0.1"))
     with pytest.raises(FerAuditError, match=r"but 0\.0\.1 where the run was started; install the same"):
         run([training()])
+
+
+@pytest.mark.release
+def test_a_run_that_is_left_takes_what_it_brought_away(run, store, script, training):
+    """Images of people must not stay on a node, although Ray kills its tasks."""
+    script(of0=["hang"])
+    store.write("datasets", "d" * 64, lambda folder: (folder / "faces").write_text("needed"))
+
+    def leave(event):
+        raise KeyboardInterrupt
+
+    before = set(Path(tempfile.gettempdir()).glob("fer-audit-batch-*"))
+    with pytest.raises(KeyboardInterrupt):
+        run([training("a", 0, data="d" * 64)], engine=Apart, on_event=leave)
+    until = time.monotonic() + 20
+    while (left := set(Path(tempfile.gettempdir()).glob("fer-audit-batch-*")) - before) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == set()
 
 
 @pytest.mark.parametrize(
@@ -192,13 +214,3 @@ def test_a_node_that_is_removed_costs_what_was_under_way_there(run, cluster, scr
     assert of(events, Finished) == list(range(12))
     assert len(of(events, Lost)) == 1
     assert sum(attempts().values()) <= 12 + 2  # that under way, and what was done but not yet told
-
-
-def test_a_cluster_that_gets_no_node_ends_the_run(monkeypatch, training):
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
-    monkeypatch.setattr(module, "_LOOK_EVERY", 0.01)
-    engine = SimpleNamespace(
-        _ray=None, _slots=lambda: 0, _refusal=lambda: "no node", _seconds=lambda _: 1.0, _start_seconds=lambda _: 1.0
-    )
-    with pytest.raises(ClusterError, match="no node; what was finished is kept"):
-        list(module._Run(engine, [training()]).events())
