@@ -103,10 +103,9 @@ class RemoteObjects:
             raise
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise StoreError(
-                f"can't {doing} the store {self._address}: {reason}; nothing finished is lost: this "
-                f"machine keeps what was not sent, and the next run sends it"
-            ) from error
+            kept = "nothing finished is lost: this machine keeps what was not sent, and the next run sends it"
+            advice = kept if doing == "write to" else "look at its address, its credentials and its endpoint"
+            raise StoreError(f"can't {doing} the store {self._address}: {reason}; {advice}") from error
 
 
 def _opened(address: str) -> tuple[Any, str]:

@@ -127,10 +127,11 @@ def _choice(ladder: Ladder, seconds: float, noun: str, written: Callable[[int], 
 def _seeds(plan: Plan, number: int) -> str:
     """The first `number` of the seeds, and as many more as it takes."""
     known, unused = list(dict.fromkeys(cell.seed for cell in plan.cells)), max(plan.grid.seeds) + 1
-    seeds = known[:number] + list(range(unused, unused + number - len(known)))
-    if len(seeds) > _MOST_SEEDS:
-        return f"[{seeds[0]}, {seeds[1]}, ..., {seeds[-1]}]"
-    return str(seeds)
+    if number > _MOST_SEEDS:
+        last = known[number - 1] if number <= len(known) else unused + number - len(known) - 1
+        first = [*known, unused, unused + 1][:2]
+        return f"[{first[0]}, {first[1]}, ..., {last}]"
+    return str(known[:number] + list(range(unused, unused + number - len(known))))
 
 
 def _command(plan: Plan, number: int) -> str:

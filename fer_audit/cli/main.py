@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if arguments is None:
         _prepare_letters()
+        signal.signal(signal.SIGTERM, _terminated)
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given and not given[0].startswith("-") else None
     try:
@@ -74,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         said = _sentence(f"{error.strerror or error}:{place}; everything that was finished is kept")
         print(f"fer-audit: {said}", file=sys.stderr)
         return FerAuditError.exit_code
+
+
+def _terminated(number: int, frame: object) -> None:
+    """What schedulers send at the end of a job's time ends it as Ctrl-C does: workers are ended, and it is said."""
+    raise KeyboardInterrupt
 
 
 def _prepare_letters() -> None:

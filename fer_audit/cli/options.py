@@ -57,12 +57,24 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     """Where trainings are kept; `open_at` opens it."""
     parser.add_argument(
         "--store",
-        type=store_address,
-        default=store_address(os.environ.get("FER_AUDIT_STORE", ".fer-audit")),
+        type=_store,
+        default=os.environ.get("FER_AUDIT_STORE", ".fer-audit"),
         metavar="DIR",
         help="where finished trainings are kept, a folder or an fsspec address such as s3://bucket/folder (default: "
         "$FER_AUDIT_STORE or .fer-audit)",
     )
+
+
+def _store(text: str) -> Path | str:
+    """A folder or an address; raises FerAuditError for what would be neither, or gone with this process."""
+    if not text.strip():
+        raise FerAuditError("--store is empty; expected a folder, or an address such as s3://bucket/folder")
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme != "file" and not rest.strip("/"):
+        raise FerAuditError(f"--store {text} names no place; expected an address such as {scheme}://bucket/folder")
+    if scheme == "memory" and separator:
+        raise FerAuditError(f"--store {text} would be gone with this process; expected a folder, or an address")
+    return store_address(text)
 
 
 def check_watched(store: Path | str) -> None:

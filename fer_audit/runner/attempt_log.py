@@ -50,6 +50,6 @@ class AttemptLog:
             line["reason"] = event.error
         elif isinstance(event, Finished):
             line["trained"] = event.trained
-            line["seconds"] = round(event.seconds + event.start_seconds, 3)
+            line["seconds_with_start"] = round(event.seconds + event.start_seconds, 3)
         with contextlib.suppress(OSError):
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -188,3 +188,9 @@ def test_any_first_cells_are_named_by_patterns_that_mean_them_alone(folder):
         assert meant in (number, None)
     assert _patterns(plan, len(plan.cells)) == ["*/seed0", "*/seed1", "*/seed10"]
     assert _patterns(plan, 13) == ["*/seed0", "ghostface/none/none/seed1"]
+
+
+def test_a_budget_of_centuries_lists_no_billion_of_seeds(folder, capsys):
+    lines = said(written(folder), capsys, "99999999h")
+    (seeds,) = [line for line in lines if "seeds: [0, 1, ..., " in line]
+    assert int(re.search(r"\.\.\., (\d+)\]", seeds)[1]) > 10**9

@@ -335,3 +335,16 @@ def test_neither_list_nor_verify_nor_prune_imports_tensorflow(store):
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "--store is empty; expected a folder"),
+        ("s3://", "names no place; expected an address such as s3://bucket/folder"),
+        ("memory://x", "would be gone with this process"),
+    ],
+)
+def test_what_is_no_place_for_a_store_is_refused(given, said, capsys):
+    assert main(["store", "list", "--store", given]) == 2
+    assert said in capsys.readouterr().err

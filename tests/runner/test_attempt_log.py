@@ -34,7 +34,7 @@ def test_every_beginning_and_end_is_a_line(store, training):
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["started", "lost", "started", "finished", "failed"]
     assert {line["training"] for line in lines[:4]} == {one.key}
-    assert (lines[1]["attempt"], lines[1]["reason"], lines[3]["seconds"]) == (1, "gone", 3.0)
+    assert (lines[1]["attempt"], lines[1]["reason"], lines[3]["seconds_with_start"]) == (1, "gone", 3.0)
     assert lines[4]["reason"] == "ValueError: no"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from fer_audit.runner.engines.local import LocalEngine
 from fer_audit.runner.engines.node import Batch, OtherVersionError, StoreAccess, read_by, work
 from fer_audit.runner.engines.pace import Pace
 from fer_audit.runner.engines.parcel import Files, packed, packed_folder
+from fer_audit.runner.engines.ray_address import OWN, cluster_address
 from fer_audit.runner.engines.worker_process import WORKER
 from fer_audit.runner.rates import Rates
 from fer_audit.specs import ProgramSpec, Training
@@ -80,30 +83,35 @@ class RayEngine:
     def _connect(self) -> None:
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
-        options = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
-        wanted = {} if os.environ.get("RAY_ADDRESS") or self.workers is None else {"num_cpus": self.workers}
+        address = cluster_address()
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
+        if address == OWN and self.workers is not None:
+            options["num_cpus"] = math.ceil(self.workers * self.resources.cpus)
+        ending = signal.getsignal(signal.SIGTERM)
         try:
             with self._standard_error_in_log():
-                try:
-                    self._ray.init(**options, **wanted)
-                except ValueError:  # a cluster is running on this machine, whose size is not ours to say
-                    self._ray.init(**options)
+                self._ray.init(address, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            address = os.environ.get("RAY_ADDRESS", "this machine")
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            place = "on this machine" if address == OWN else f"at {address}"
             raise ClusterError(
-                f"can't reach a Ray cluster at {address}: {str(error).splitlines()[0]}; start one with `ray start "
-                f"--head`, or unset RAY_ADDRESS for one on this machine alone"
+                f"can't use a Ray cluster {place}: {said}; `ray status` says more, and without --engine ray this "
+                f"machine trains alone"
             ) from error
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, ending)  # Ray's own would print where it is in its code
 
     @contextlib.contextmanager
     def _standard_error_in_log(self) -> Iterator[None]:
         """Within it what Ray's own code writes to standard error, whatever its settings, goes to a log of the store."""
         log = self.store.root / LOGS / log_name("ray.log")
-        log.parent.mkdir(parents=True, exist_ok=True)
         kept = os.dup(2)
         try:
-            with log.open("a") as file:
-                os.dup2(file.fileno(), 2)
+            with explained(self.store.root):
+                log.parent.mkdir(parents=True, exist_ok=True)
+                with log.open("a") as file:
+                    os.dup2(file.fileno(), 2)
             yield
         finally:
             os.dup2(kept, 2)
@@ -261,5 +269,7 @@ def _imported() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ClusterError("the engine ray needs the package ray; pip install 'fer-audit[ray]'") from error
+        raise ClusterError(
+            f"the engine ray needs the package ray; pip install 'fer-audit[ray]' ({' '.join(str(error).split())})"
+        ) from error
     return ray

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from fer_audit.store_faults import explained
+
 #: What every worker is, but for tests and benchmarks of what is around it.
 WORKER = "fer_audit.training.worker"
 
@@ -58,8 +60,10 @@ class WorkerProcess:
     _job_at: int = field(default=0, init=False)  #: byte of the log at which its last job began
 
     def __post_init__(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("w", encoding="utf-8") as errors:
+        with explained(self.log.parent.parent):
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            opened = self.log.open("w", encoding="utf-8")
+        with opened as errors:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 self.command.arguments(),
                 stdin=subprocess.PIPE,
