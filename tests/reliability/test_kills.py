@@ -12,8 +12,10 @@ SOAK = Path(__file__).resolve().parents[2] / "experiments" / "benchmarks" / "soa
 
 
 @pytest.mark.release
-def test_fifty_kills_lose_nothing_and_repeat_no_more_than_was_under_way():
-    ended = subprocess.run([sys.executable, str(SOAK), "--kills", "50"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("engine", "kills"), [("local", 50), ("ray", 15)])
+def test_kills_lose_nothing_and_repeat_no_more_than_was_under_way(engine, kills):
+    command = [sys.executable, str(SOAK), f"--kills={kills}", f"--engine={engine}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     totals = ended.stdout.splitlines()[-1]
     for kept in (", 0 lost;", " 0 artefacts damaged,", " 0 drafts left behind;", " results of 0 rounds differ"):
