@@ -87,7 +87,7 @@ class Dealing:
         """All of `trainings`, in batches as `pace` estimates them."""
         self._cluster = cluster
         self._pace = pace
-        self._batches = Batches(trainings, pace.seconds, pace.start_seconds)
+        self._batches = Batches(trainings, pace)
         self._attempts = Attempts()
         self._running = list[_Running]()
         self._ended = set[str]()
@@ -160,7 +160,7 @@ class Dealing:
     def _put_back(self, running: _Running) -> None:
         """Has what a batch that ended has not done be done by others."""
         self._running.remove(running)
-        self._batches.again(list(running.left.values()))
+        self._batches.waiting.again(list(running.left.values()))
         self._cluster.look_again()
 
     def _raised(self, running: _Running, error: str) -> Iterator[Event]:
@@ -189,7 +189,7 @@ class Dealing:
             yield Started(training, running.number)
         elif kind == "busy":
             del running.left[training.key]
-            self._batches.later(training)
+            self._batches.waiting.later(training)
         elif kind == "lost":
             # Before it was ready, the training had no part in its worker's death, and is the next worker's.
             yield from self._lost(running, message["error"]) if message["started"] else ()
@@ -213,7 +213,7 @@ class Dealing:
                 other.left.pop(training.key, None)
         yield event
         if isinstance(event, Finished) and self._pace.learn(event):
-            self._batches.estimate_anew(training.spec.program.key)
+            self._batches.waiting.estimate_anew(training.spec.program.key)
         if isinstance(event, Failed) and message.get("program"):
             yield from self._drop(running, event)
 
@@ -230,7 +230,7 @@ class Dealing:
     def _drop(self, running: _Running, failed: Failed) -> Iterator[Event]:
         """What can't be built once can't be built for the other trainings either."""
         others, running.left = running.left, {}
-        for other in [*others.values(), *self._batches.drop(failed.training.spec.program.key)]:
+        for other in [*others.values(), *self._batches.waiting.drop(failed.training.spec.program.key)]:
             self._ended.add(other.key)
             yield Failed(other, running.number, failed.error)
 
@@ -241,7 +241,7 @@ class Dealing:
             return
         event = self._attempts.lost(training, running.number, reason)
         if isinstance(event, Lost):
-            self._batches.again([training])
+            self._batches.waiting.again([training])
         else:
             self._ended.add(training.key)
         yield event

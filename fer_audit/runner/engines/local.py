@@ -177,7 +177,7 @@ class LocalEngine:
                 held.waits = False
             if message["event"] == "busy":
                 held.current = None
-                schedule.later(training)
+                schedule.waiting.later(training)
             event = heard(message, training, held.number)
             if event is not None:
                 yield event
@@ -185,7 +185,7 @@ class LocalEngine:
                 held.current = None
             if isinstance(event, Failed) and message["program"]:
                 # What can't be built once can't be built for the other trainings either.
-                for other in schedule.drop(training.spec.program.key):
+                for other in schedule.waiting.drop(training.spec.program.key):
                     yield Failed(other, held.number, event.error)
         if held.current is None:
             yield from self._give_next(held, schedule)
@@ -200,7 +200,7 @@ class LocalEngine:
             return
         event = attempts.lost(held.current, held.number, words)
         if isinstance(event, Lost):
-            schedule.again(held.current)
+            schedule.waiting.again([held.current])
         yield event
         yield from self._replace(schedule)
 

@@ -1,6 +1,7 @@
 """How trainings are dealt out to a cluster."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,33 @@ from hypothesis import strategies as st
 from fer_audit.runner.engines.batches import Batches
 
 
+@dataclass(frozen=True)
+class Even:
+    """Every training takes as long, and so does every start."""
+
+    each: float
+    start: float
+
+    def seconds(self, training):
+        return self.each
+
+    def start_seconds(self, program):
+        return self.start
+
+
+class ByRows:
+    """A second a row, and half a minute for a start."""
+
+    def seconds(self, training):
+        return float(training.rows)
+
+    def start_seconds(self, program):
+        return 30.0
+
+
 def dealt(trainings, slots, seconds=1.0, start=0.0):
     """All batches, each for the slot that has the least to do; all are idle at first."""
-    batches = Batches(trainings, lambda _: seconds, lambda _: start)
+    batches = Batches(trainings, Even(seconds, start))
     found = []
     while (taken := batches.next(slots, max(slots - len(found), 1), ())) is not None:
         found.append(taken[0])
@@ -44,7 +69,7 @@ def test_a_batch_is_worth_the_start_of_its_program(training):
 
 def test_two_programs_share_the_slots_by_their_work(training):
     trainings = [training("a", number) for number in range(30)] + [training("b", number) for number in range(10)]
-    batches = Batches(trainings, lambda _: 1.0, lambda _: 1000.0)
+    batches = Batches(trainings, Even(1.0, 1000.0))
     first, second, third, fourth = (batches.next(4, 4 - number, ())[0] for number in range(4))
     assert [len(batch) for batch in (first, second, third, fourth)] == [10, 10, 10, 10]
     assert {one.title[0] for one in fourth} == {"b"}
@@ -52,9 +77,9 @@ def test_two_programs_share_the_slots_by_their_work(training):
 
 def test_what_another_run_is_busy_with_is_waited_for_at_the_end(training):
     one, other = training("a", 1), training("b", 2)
-    batches = Batches([one, other], lambda _: 1.0, lambda _: 0.0)
+    batches = Batches([one, other], Even(1.0, 0.0))
     (taken,), waits = batches.next(1, 1, ())
-    batches.later(taken)
+    batches.waiting.later(taken)
     assert not waits
     assert batches.next(1, 1, ())[1] is False
     assert batches.next(1, 1, ()) == ([taken], True)
@@ -63,15 +88,15 @@ def test_what_another_run_is_busy_with_is_waited_for_at_the_end(training):
 
 def test_what_was_lost_comes_back_in_front(training):
     trainings = [training("a", number) for number in range(10)]
-    batches = Batches(trainings, lambda _: 1.0, lambda _: 0.0)
+    batches = Batches(trainings, Even(1.0, 0.0))
     taken, _ = batches.next(2, 2, ())
-    batches.again(taken[1:])
+    batches.waiting.again(taken[1:])
     assert batches.next(2, 2, ())[0][0] is taken[1]
     assert len(batches) == 10 - 1 - 3
 
 
 def test_an_idle_slot_takes_over_the_end_of_the_slowest_batch(training):
-    batches = Batches([], lambda one: float(one.rows), lambda _: 30.0)
+    batches = Batches([], ByRows())
     short, long = [[training("a", 10 * b + n, rows=10) for n in range(size)] for b, size in enumerate((3, 7))]
     assert batches.relief([short, long]) == long[4:]
     assert batches.relief([short]) == []  # its two that have not begun are no longer than a start
@@ -82,6 +107,6 @@ def test_an_idle_slot_takes_over_the_end_of_the_slowest_batch(training):
 @pytest.mark.parametrize("slots", [1, 3])
 def test_dropping_a_program(training, slots):
     trainings = [training(program, number) for number, program in enumerate("aabb")]
-    batches = Batches(trainings, lambda _: 1.0, lambda _: 0.0)
-    assert len(batches.drop(trainings[0].spec.program.key)) == 2
+    batches = Batches(trainings, Even(1.0, 0.0))
+    assert len(batches.waiting.drop(trainings[0].spec.program.key)) == 2
     assert {one.title[0] for batch in iter(lambda: batches.next(slots, 1, ()), None) for one in batch[0]} == {"b"}

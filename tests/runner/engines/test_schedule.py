@@ -33,14 +33,14 @@ def test_a_second_worker_shares_the_largest_share_of_work(trainings):
 def test_a_training_of_a_lost_worker_comes_first(trainings):
     schedule = Schedule(trainings)
     lost, _ = schedule.next(None, ())
-    schedule.again(lost)
+    schedule.waiting.again([lost])
     assert schedule.next(None, ()) == (lost, False)
 
 
 def test_what_another_run_is_busy_with_comes_last_and_is_waited_for(trainings):
     schedule = Schedule(trainings)
     busy, _ = schedule.next(None, ())
-    schedule.later(busy)
+    schedule.waiting.later(busy)
     assert len(schedule) == 5
     taken = [schedule.next(None, ()) for _ in range(5)]
     assert [waits for _, waits in taken] == [False] * 4 + [True]
@@ -51,7 +51,7 @@ def test_what_another_run_is_busy_with_comes_last_and_is_waited_for(trainings):
 def test_dropping_a_program_takes_all_its_trainings(trainings):
     schedule = Schedule(trainings)
     first, _ = schedule.next(None, ())
-    schedule.later(first)
-    dropped = schedule.drop(first.spec.program.key)
+    schedule.waiting.later(first)
+    dropped = schedule.waiting.drop(first.spec.program.key)
     assert sorted(training.title for training in dropped) == ["a 0", "a 1", "a 2"]
     assert len(schedule) == 2
