@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain, islice
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import jinja2
 from markupsafe import Markup, escape
@@ -128,7 +128,6 @@ def page_html(
     charts = [*(few.charts if few else ()), *parts.charts()]
     packing = payload(shown, run, made.values(), charts, compared, pointers)
     packing |= {"unshown": len(results.cells) - len(shown.cells)} if few else {}
-    scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
     undone, alone = _undone(results, live), unmatched(results)
     return template("page.html.j2").render(
         results=results,
@@ -152,11 +151,9 @@ def page_html(
         cut_galleries={kind: _cut_galleries(results, kind, len(found)) for kind, found in shelves.items()},
         remarks=tables.corruption_remarks(shown),
         unmatched=alone[:DETAILED],
-        cut_unmatched=cut(len(alone), DETAILED, "such cells are listed"),
         with_defences=with_defences(results),
         undone=_named(results, undone[:DETAILED]),
         undone_count=len(undone),
-        cut_undone=cut(len(undone), DETAILED, "are shown"),
         reached={cell.id for cell in shown.cells},
         fallbacks=list(islice(_fallbacks(shown), DETAILED)),
         invalid=_invalid(results),
@@ -167,15 +164,33 @@ def page_html(
         reproduction=reproduction(results, run),
         subjects_attacked=any(attack.unit == "subject" for found in _privacies(results) for attack in found.attacks),
         correction=correction(shown),
-        cut_slices=cut(sliced_cells(shown), DETAILED, "cells are shown"),
-        cut_files=cut(sum(found.records is not None for found in _privacies(shown)), DETAILED, "files are linked"),
-        cut_exposed=cut(sum(bool(found.exposed) for found in _privacies(shown)), DETAILED, "cells are shown"),
+        **_cut_short(shown, len(alone), len(undone)),
         confidence=numbers.confidence(results),
         payload=Markup(packed(packing)),  # noqa: S704
-        style=Markup(resource("templates/page.css")),  # noqa: S704
-        scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
-        policy=page_policy(list(scripts.values())),
+        **_dress(),
     )
+
+
+def _dress() -> dict[str, Any]:
+    """Style and scripts, which are ours, and the policy that lets no others run."""
+    scripts = {name: resource(path) for name, path in _SCRIPTS.items()}
+    return {
+        "style": Markup(resource("templates/page.css")),  # noqa: S704
+        "scripts": {name: Markup(text) for name, text in scripts.items()},  # noqa: S704
+        "policy": page_policy(list(scripts.values())),
+    }
+
+
+def _cut_short(shown: Results, alone: int, undone: int) -> dict[str, str]:
+    """Of each list that shows a part of what there is, a sentence that says so."""
+    privacies = list(_privacies(shown))
+    return {
+        "cut_unmatched": cut(alone, DETAILED, "such cells are listed"),
+        "cut_undone": cut(undone, DETAILED, "are shown"),
+        "cut_slices": cut(sliced_cells(shown), DETAILED, "cells are shown"),
+        "cut_files": cut(sum(found.records is not None for found in privacies), DETAILED, "files are linked"),
+        "cut_exposed": cut(sum(bool(found.exposed) for found in privacies), DETAILED, "cells are shown"),
+    }
 
 
 def _wanted(
